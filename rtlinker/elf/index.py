@@ -1,0 +1,164 @@
+"""Names to symbols: which names an object defines, which it leaves to others.
+
+This is the one walk over the whole symbol table, so it is also where the table's records are checked. There are two
+engines, chosen by the number of records and proved equal by tests/property/test_index.py: a loop, and columns of
+numpy, which take 39,000 symbols in the time the loop takes a few thousand.
+"""
+
+from __future__ import annotations
+
+from struct import iter_unpack
+
+from rtlinker.arrays import arrays_for
+from rtlinker.elf.constants import (
+    SHN_LORESERVE,
+    SHN_XINDEX,
+    STB_GLOBAL,
+    STB_GNU_UNIQUE,
+    STB_LOCAL,
+    STB_WEAK,
+)
+from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, Object, text_at
+from rtlinker.errors import BadObjectError
+from rtlinker.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+COMMONS = (COMMON, LARGE_COMMON)
+BINDINGS = (STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE)
+
+
+class Index(Fact):
+    """The names that are not local, each with its symbol index. A name `f@@V` is also entered as `f` and `f@V`."""
+
+    defined: dict[str, int]
+    commons: dict[str, int]
+    undefined: dict[str, int]
+
+
+def index_symbols(object: Object, engine: str = "auto") -> Index:
+    """The object's index. Raises BadObjectError when a symbol lies about its name, binding, section or value.
+
+    `engine` is `auto`, `scalar` or `array` (gABI, Symbol Table).
+    """
+    numpy = arrays_for(len(object.symbols), engine)
+    index = _by_arrays(object, numpy) if numpy else _by_loop(object)
+    if b"@" in object.symbols.strings:
+        _enter_versions(index)
+    return index
+
+
+def _by_loop(object: Object) -> Index:
+    symbols, strings = object.symbols, object.symbols.strings
+    first, count, sizes = symbols.first_global, len(object.sections), object.sections.sizes
+    extended, limit = symbols.extended, len(strings)
+    defined: dict[str, int] = {}
+    commons: dict[str, int] = {}
+    undefined: dict[str, int] = {}
+    for number, (name, info, _, section, value, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
+        if section >= SHN_LORESERVE:
+            section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
+        if name >= limit or (info >> 4 == STB_LOCAL) != (number < first):
+            raise _bad_symbol(object, number)
+        if section > 0:
+            if section >= count or value > sizes[section]:
+                raise _bad_symbol(object, number)
+        elif section and section != ABSOLUTE and section not in COMMONS:
+            raise _bad_symbol(object, number)
+        if number < first:
+            continue
+        if info >> 4 not in BINDINGS:
+            raise _bad_symbol(object, number)
+        text = text_at(strings, name)
+        if section > 0 or section == ABSOLUTE:
+            defined.setdefault(text, number)
+        else:
+            (commons if section else undefined).setdefault(text, number)
+    return Index(defined, commons, undefined)
+
+
+def _by_arrays(object: Object, numpy: ModuleType) -> Index:
+    symbols, strings = object.symbols, object.symbols.strings
+    table = symbol_array(object, numpy)
+    binds, values = table["info"] >> 4, table["value"]
+    sections = section_array(object, numpy)
+    sizes = numpy.array(object.sections.sizes, dtype=numpy.uint64)
+    inside = numpy.where((sections > 0) & (sections < len(sizes)), sections, 0)
+    local = numpy.arange(len(table)) < symbols.first_global
+    bad = table["name"] >= len(strings)
+    bad |= (binds == STB_LOCAL) != local
+    bad |= ~local & ~numpy.isin(binds, BINDINGS)
+    bad |= (sections < 0) & ~numpy.isin(sections, (ABSOLUTE, *COMMONS))
+    bad |= (sections > 0) & ((sections >= len(sizes)) | (values > sizes[inside]))
+    if bad.any():
+        raise _bad_symbol(object, int(bad.argmax()))
+    numbers = numpy.flatnonzero(~local)
+    names = names_of(strings, table["name"][numbers], numpy)
+    there = sections[numbers]
+    undefined, common = there == 0, numpy.isin(there, COMMONS)
+
+    def entries(chosen: object) -> dict[str, int]:
+        picked = numpy.flatnonzero(chosen)[::-1]  # backwards, so that the first of two equal names stays
+        return dict(zip([names[at] for at in picked.tolist()], numbers[picked].tolist()))
+
+    if not undefined.any() and not common.any():
+        return Index(dict(zip(reversed(names), reversed(numbers.tolist()))), {}, {})
+    return Index(entries(~undefined & ~common), entries(common), entries(undefined))
+
+
+def symbol_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped-def]  # numpy is not imported for types
+    """The symbol table as a structured array that borrows the object's bytes; fields as in Elf64_Sym."""
+    fields = [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
+    return numpy.frombuffer(object.symbols.table, dtype=fields)
+
+
+def section_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped-def]
+    """The section of every symbol as int64; reserved indices are negative, as `Symbols.section` gives them."""
+    narrow = symbol_array(object, numpy)["section"].astype(numpy.int64)
+    sections = numpy.where(narrow >= SHN_LORESERVE, narrow - RESERVED, narrow)
+    if object.symbols.extended:
+        wide = numpy.array(object.symbols.extended[: len(narrow)], dtype=numpy.int64)
+        sections = numpy.where(narrow == SHN_XINDEX, wide, sections)
+    return sections
+
+
+def names_of(strings: bytes, offsets, numpy: ModuleType) -> list[str]:  # type: ignore[no-untyped-def]
+    """The NUL-terminated names at the offsets (an integer array) of a string table."""
+    ends = numpy.flatnonzero(numpy.frombuffer(strings, dtype=numpy.uint8) == 0)
+    stops = ends[numpy.searchsorted(ends, offsets)].tolist()
+    if strings.isascii():
+        text = strings.decode("ascii")
+        return [text[start:stop] for start, stop in zip(offsets.tolist(), stops)]
+    pairs = zip(offsets.tolist(), stops)
+    return [strings[start:stop].decode("utf-8", "surrogateescape") for start, stop in pairs]
+
+
+def _enter_versions(index: Index) -> None:
+    """Let `f@@V` answer to `f` and `f@V`; a plain definition of `f` in the same object comes first."""
+    for name, number in list(index.defined.items()):
+        base, separator, version = name.partition("@@")
+        if separator:
+            index.defined.setdefault(base, number)
+            index.defined.setdefault(f"{base}@{version}", number)
+
+
+def _bad_symbol(object: Object, number: int) -> BadObjectError:
+    """Why this record was refused; the checks stand in the order in which people ask."""
+    symbols, sections = object.symbols, object.sections
+    name, info, _, narrow, value, _ = next(iter_unpack("<IBBHQQ", symbols.table[number * 24 : number * 24 + 24]))
+    where = f"symbol {number}"
+    if name >= len(symbols.strings):
+        return BadObjectError(object.name, "symbol name outside its string table", f"st_name {name:#x}", where)
+    where += f" {text_at(symbols.strings, name)}".rstrip()
+    if (info >> 4 == STB_LOCAL) != (number < symbols.first_global):
+        found = f"binding {info >> 4} at {number}, locals end at {symbols.first_global}"
+        return BadObjectError(object.name, "symbol on the wrong side of the local symbols", found, where)
+    if info >> 4 not in (STB_LOCAL, *BINDINGS):
+        return BadObjectError(object.name, "symbol with an unknown binding", f"binding {info >> 4}", where)
+    section = symbols.section(number)
+    if section < 0 or section >= len(sections):
+        return BadObjectError(object.name, "symbol in a section that is not there", f"st_shndx {narrow:#x}", where)
+    found = f"st_value {value:#x}, section {sections.names[section]} has {sections.sizes[section]:#x} bytes"
+    return BadObjectError(object.name, "symbol outside its section", found, where)

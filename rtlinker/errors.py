@@ -1,0 +1,180 @@
+"""Every error rtlinker raises on purpose, each carrying its facts as attributes.
+
+The text of an error is a first line of at most 72 characters, then aligned facts, then a hint where the remedy is
+known. Tests assert the attributes; programs read them; people read `str(error)`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HEADLINE = 72
+"""Longest first line of an error, in characters."""
+
+SHOWN = 10
+"""How many items of a long list an error text shows before it only counts the rest."""
+
+
+class LinkError(Exception):
+    """Base of all errors of reading, resolving, placing, relocating and calling.
+
+    `headline` is the first line, `facts` the (label, text) pairs below it, `hint` the remedy or None.
+    """
+
+    def __init__(self, headline: str, facts: Iterable[tuple[str, str]] = (), hint: str | None = None) -> None:
+        super().__init__(headline)
+        self.headline = headline
+        self.facts = tuple(facts)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        rows = [*self.facts, *((("hint", self.hint),) if self.hint else ())]
+        width = max((len(label) for label, _ in rows), default=0)
+        lines = [self.headline]
+        for label, text in rows:
+            first, *rest = text.split("\n")
+            lines.append(f"  {label.ljust(width)}  {first}".rstrip())
+            lines += [f"  {' ' * width}  {line}" for line in rest]
+        return "\n".join(lines)
+
+
+class BadObjectError(LinkError):
+    """The file is not what it claims to be: broken, truncated, or of another kind.
+
+    `file` names it (`libz.a(crc32.o)` for a member), `found` says what was there, `where` at which place.
+    """
+
+    def __init__(self, file: str, headline: str, found: str = "", where: str = "", hint: str | None = None) -> None:
+        facts = [("file", file), ("found", found), ("where", where)]
+        super().__init__(headline, [fact for fact in facts if fact[1]], hint)
+        self.file = file
+        self.found = found
+        self.where = where
+
+
+class UnsupportedError(LinkError):
+    """The input is valid, and this version cannot do what it asks for. `feature` names that."""
+
+    def __init__(
+        self, feature: str, headline: str, facts: Iterable[tuple[str, str]] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(headline, facts, hint)
+        self.feature = feature
+
+
+class UndefinedSymbol:
+    """One name nobody defines: `name`, `referrers` (texts such as `a.o:(.text+0x1a) in draw`), `hint` or None."""
+
+    __slots__ = ("hint", "name", "referrers")
+
+    def __init__(self, name: str, referrers: Sequence[str], hint: str | None = None) -> None:
+        self.name = name
+        self.referrers = tuple(referrers)
+        self.hint = hint
+
+    def __repr__(self) -> str:
+        return f"UndefinedSymbol({self.name!r}, {self.referrers!r}, {self.hint!r})"
+
+    def __str__(self) -> str:
+        lines = [self.name]
+        lines += [f"  referred to by {referrer}" for referrer in self.referrers[:3]]
+        if len(self.referrers) > 3:
+            lines.append(f"  and {len(self.referrers) - 3:,} more places")
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class UndefinedSymbolsError(LinkError):
+    """Names that neither the link nor the process defines. `symbols` holds all of them, as UndefinedSymbol."""
+
+    def __init__(self, symbols: Sequence[UndefinedSymbol]) -> None:
+        count = len(symbols)
+        facts = [("symbol", str(symbol)) for symbol in symbols[:SHOWN]]
+        if count > SHOWN:
+            facts.append(("", f"and {count - SHOWN:,} more"))
+        super().__init__("undefined symbol" if count == 1 else f"{count:,} undefined symbols", facts)
+        self.symbols = tuple(symbols)
+
+
+class DuplicateSymbolError(LinkError):
+    """Strong definitions of one name in two places. `duplicates` holds (name, first place, second place)."""
+
+    def __init__(self, duplicates: Sequence[tuple[str, str, str]]) -> None:
+        count = len(duplicates)
+        facts = []
+        for name, first, second in duplicates[:SHOWN]:
+            facts += [("symbol", name), ("first", first), ("second", second)]
+        if count > SHOWN:
+            facts.append(("", f"and {count - SHOWN:,} more"))
+        super().__init__("duplicate symbol" if count == 1 else f"{count:,} duplicate symbols", facts)
+        self.duplicates = tuple(duplicates)
+        self.name, self.first, self.second = duplicates[0]
+
+
+class RelocationError(LinkError):
+    """A relocation that cannot be applied. `site` is the place, `rule` the psABI rule's name, `target` the symbol."""
+
+    def __init__(
+        self,
+        headline: str,
+        site: str,
+        rule: str,
+        target: str = "",
+        facts: Iterable[tuple[str, str]] = (),
+        hint: str | None = None,
+    ) -> None:
+        rows = [("site", site), ("rule", rule), ("target", target), *facts]
+        super().__init__(headline, [row for row in rows if row[1]], hint)
+        self.site = site
+        self.rule = rule
+        self.target = target
+
+
+class RelocationOverflowError(RelocationError):
+    """The value does not fit the field. The first site is shown; `count` says how many there are."""
+
+    def __init__(
+        self,
+        site: str,
+        rule: str,
+        target: str,
+        value: int,
+        count: int = 1,
+        hint: str | None = None,
+    ) -> None:
+        facts = [("value", hex(value))]
+        if count > 1:
+            facts.append(("also", f"{count - 1:,} more like it"))
+        super().__init__("relocation out of reach", site, rule, target, facts, hint)
+        self.value = value
+        self.count = count
+
+
+class SignatureError(LinkError, TypeError):
+    """The arguments or the prototype do not fit the function. `prototype` is the C declaration."""
+
+    def __init__(self, headline: str, prototype: str = "", hint: str | None = None) -> None:
+        super().__init__(headline, [("prototype", prototype)] if prototype else (), hint)
+        self.prototype = prototype
+
+
+class ReloadError(LinkError):
+    """A reload that was refused; the version that ran before still runs. `stage` says which step refused."""
+
+    def __init__(self, stage: str, headline: str, facts: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(headline, facts)
+        self.stage = stage
+
+
+class CrashError(LinkError):
+    """The called code died. `signal` is the number, `address` the faulting instruction (absolute) or None."""
+
+    def __init__(
+        self, signal: int, headline: str, facts: Iterable[tuple[str, str]] = (), address: int | None = None
+    ) -> None:
+        super().__init__(headline, facts)
+        self.signal = signal
+        self.address = address
