@@ -75,14 +75,14 @@ def _members(record: Record) -> tuple[Member, ...]:
     return source if isinstance(source, tuple) else tuple(source())
 
 
-def _fields(record: Record) -> dict[str, Member]:
+def _by_name(record: Record) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for member in record.members:
         inner = plain(member.type)
         if member.name:
             found[member.name] = member
         elif isinstance(inner, Record):  # C11 6.7.2.1: members of an anonymous member are members of the outer record
-            for name, deep in inner.fields.items():
+            for name, deep in inner.by_name.items():
                 bits = None if deep.bit_offset is None else deep.bit_offset + 8 * member.offset
                 found.setdefault(name, Member(name, deep.type, deep.offset + member.offset, bits, deep.bit_size))
     return found
@@ -102,7 +102,7 @@ class Record(CType):
     trivial: bool = True
 
     members = derived(_members)
-    fields = derived(_fields)
+    by_name = derived(_by_name)
     """Named members, those of anonymous members included, by name; offsets are from the start of this record."""
 
 
@@ -167,7 +167,7 @@ UNTYPED = FunctionType(LONG, (), False, False)
 
 def plain(ctype: CType) -> CType:
     """The type without typedefs and qualifiers at its top."""
-    while isinstance(ctype, Typedef | Qualified):
+    while isinstance(ctype, (Typedef, Qualified)):
         ctype = ctype.target
     return ctype
 
@@ -177,7 +177,7 @@ def is_const(ctype: CType) -> bool:
     while True:
         if isinstance(ctype, Qualified) and "const" in ctype.qualifiers:
             return True
-        if isinstance(ctype, Typedef | Qualified):
+        if isinstance(ctype, (Typedef, Qualified)):
             ctype = ctype.target
         elif isinstance(ctype, Array):
             ctype = ctype.element
@@ -193,7 +193,7 @@ def size_of(ctype: CType) -> int | None:
     if isinstance(ctype, Array):
         element = size_of(ctype.element)
         return None if element is None or ctype.count is None else element * ctype.count
-    if isinstance(ctype, Base | Enum | Record | Refused):
+    if isinstance(ctype, (Base, Enum, Record, Refused)):
         return ctype.size
     return None
 
@@ -207,7 +207,7 @@ def declare(ctype: CType, name: str = "") -> str:
     while True:
         if isinstance(ctype, Pointer):
             text, ctype = ctype.sigil + text, ctype.target
-            if isinstance(_skin(ctype), Array | FunctionType):
+            if isinstance(_skin(ctype), (Array, FunctionType)):
                 text = f"({text})"
         elif isinstance(ctype, Array):
             text += f"[{'' if ctype.count is None else ctype.count}]"
@@ -224,7 +224,7 @@ def declare(ctype: CType, name: str = "") -> str:
             ctype = ctype.target
         else:
             break
-    space = " " if text and not (text[0] == "(" and text[1:2] != "*" and not name) else ""
+    space = " " if text and not (text[0] == "(" and text[1:2] not in ("*", "&") and not name) else ""
     return specifier(ctype) + space + text
 
 
@@ -242,7 +242,7 @@ def specifier(ctype: CType) -> str:
         return f"{ctype.kind} {ctype.name or '{...}'}".lstrip()
     if isinstance(ctype, Enum):
         return f"enum {ctype.name or '{...}'}"
-    if isinstance(ctype, Base | Typedef | Refused):
+    if isinstance(ctype, (Base, Typedef, Refused)):
         return ctype.name
     return "void"
 

@@ -17,6 +17,8 @@ the special members in front, `index()` parses the index as whole columns, and a
 member is wanted. What we gave up: a bad header in the middle of an archive is found when the walk or the index gets
 there, not at once.
 """
+# importing pathlib costs more than reading an archive does (docs/adr/0001)
+# ruff: noqa: PTH116, PTH118, PTH120, PTH123
 
 from __future__ import annotations
 
@@ -285,4 +287,5 @@ def read_file(archive: Archive, member: Member) -> bytes:
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
         hint = "a thin archive names files; they must stay where they were when it was made"
-        raise BadObjectError(label, "thin archive member cannot be read", f"{member.path}: {reason}", hint=hint) from None
+        found = f"{member.path}: {reason}"
+        raise BadObjectError(label, "thin archive member cannot be read", found, hint=hint) from None

@@ -77,7 +77,9 @@ def bsd_columns(file: str, member: Member, table: bytes) -> tuple[Sequence[str],
     name_bytes = int.from_bytes(table[start - width : start], "little")
     if name_bytes > len(table) - start:
         raise broken(file, member, f"{name_bytes:,} bytes of names stated, {len(table) - start:,} left")
-    pool = table[start : start + name_bytes]
+    pool, rest = table[start : start + name_bytes], table[start + name_bytes :].strip(b"\0\n")
+    if rest:
+        raise broken(file, member, f"{name_bytes:,} bytes of names stated, {len(rest):,} more follow")
     ended = pool[: pool.rfind(b"\0") + 1].split(b"\0")[:-1]
     at = dict(zip(accumulate((len(name) + 1 for name in ended), initial=0), ended))
     names = []

@@ -1,0 +1,37 @@
+"""The dynamic linker's own questions: dlopen, dlsym, dlvsym (dlopen(3), dlsym(3))."""
+
+from __future__ import annotations
+
+from rtlinker.host import libc
+
+RTLD_DEFAULT = None
+RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_GLOBAL = 0x1, 0x2, 0x4, 0x100
+
+
+def find_symbol(name: str, version: str | None = None, handle: int | None = RTLD_DEFAULT) -> int | None:
+    """The absolute address of a name in the global scope, or in a library and what it needs; None when unknown.
+
+    An ifunc is already resolved. A symbol whose address is 0 counts as unknown.
+    """
+    encoded = name.encode("utf-8", "surrogateescape")
+    if version:
+        found: int | None = libc.dlvsym(handle, encoded, version.encode("utf-8", "surrogateescape"))
+    else:
+        found = libc.dlsym(handle, encoded)
+    return found
+
+
+def open_library(path: str, visible: bool = True) -> int:
+    """The handle of a library, loaded if it was not. `visible`: its names join the global scope.
+
+    Raises OSError with the dynamic linker's own words.
+    """
+    handle: int | None = libc.dlopen(path.encode("utf-8", "surrogateescape"), RTLD_NOW | (RTLD_GLOBAL if visible else 0))
+    if not handle:
+        raise OSError((libc.dlerror() or b"dlopen failed").decode("utf-8", "replace"))
+    return handle
+
+
+def close_library(handle: int) -> None:
+    """Undo one `open_library`."""
+    libc.dlclose(handle)

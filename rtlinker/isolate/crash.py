@@ -1,0 +1,208 @@
+"""What is known about a thread at the moment a fatal signal was about to be delivered to it.
+
+Taken from outside, by ptrace and /proc, while the thread is stopped: nothing in the dying process has to work. Memory
+is read through /proc/PID/mem, which reports unmapped pages instead of faulting.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from rtlinker.facts import Fact, derived
+from rtlinker.isolate import ptrace
+
+SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS = 4, 5, 6, 7, 8, 11, 31
+FATAL = (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS)
+FAULTS = (SIGSEGV, SIGBUS, SIGILL, SIGFPE)
+
+SI_KERNEL = 0x80
+STACK = 1 << 16
+"""Bytes of stack kept, from rsp upwards."""
+
+NAMES = (
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU "
+    "XFSZ VTALRM PROF WINCH IO PWR SYS"
+).split()
+
+CODES = {
+    (SIGSEGV, 1): "address not mapped",
+    (SIGSEGV, 2): "no permission for this access",
+    (SIGSEGV, 3): "bounds check failed",
+    (SIGSEGV, 4): "protection key",
+    (SIGSEGV, 10): "control flow protection",
+    (SIGSEGV, SI_KERNEL): "non-canonical address or privileged access",
+    (SIGBUS, 1): "misaligned address",
+    (SIGBUS, 2): "beyond the end of a mapped file",
+    (SIGBUS, 3): "hardware error",
+    (SIGBUS, SI_KERNEL): "stack access through a non-canonical address",
+    (SIGILL, 1): "illegal opcode",
+    (SIGILL, 2): "illegal operand",
+    (SIGILL, 5): "privileged opcode",
+    (SIGFPE, 1): "integer division by zero or overflow",
+    (SIGFPE, 2): "integer overflow",
+    (SIGFPE, 3): "floating-point division by zero",
+    (SIGFPE, 4): "floating-point overflow",
+    (SIGFPE, 5): "floating-point underflow",
+    (SIGFPE, 6): "inexact floating-point result",
+    (SIGFPE, 7): "invalid floating-point operation",
+    (SIGTRAP, 1): "breakpoint",
+    (SIGTRAP, 2): "single step",
+    (SIGTRAP, SI_KERNEL): "breakpoint instruction",
+    (SIGSYS, 1): "system call refused by seccomp",
+}
+"""siginfo codes (sigaction(2)). x86 reports both quotient overflow and division by zero as FPE_INTDIV."""
+
+
+class Mapping(Fact):
+    """A mapping of the process that died: absolute `start` and `end`, `permissions` as in proc(5), file offset, path."""
+
+    start: int
+    end: int
+    permissions: str
+    file_offset: int
+    path: str
+
+
+class Crash(Fact):
+    """A thread at its fatal signal. Addresses are those of the process that died, which a fork shares with its parent.
+
+    `code_text` says what the kernel gave as cause ('' if nothing). `fault_address` is what was accessed, None where the
+    kernel does not say. `rip` is the faulting instruction, `instruction` the (up to 16) bytes there. `stack` holds the
+    bytes from rsp upwards. `return_addresses` are the (stack address, value) of those words that point right behind a
+    call instruction. `program` is the path of the program if the process had called exec, so that none of the parent's
+    symbols apply; else ''. If the child could not be traced, only the signal is known: `rip` is None, the rest empty.
+    """
+
+    signal: int
+    signal_name: str
+    code_text: str = ""
+    fault_address: int | None = None
+    rip: int | None = None
+    registers: dict[str, int] = {}  # noqa: RUF012  facts are never changed
+    instruction: bytes = b""
+    stack: bytes = b""
+    return_addresses: tuple[tuple[int, int], ...] = ()
+    mappings: tuple[Mapping, ...] = ()
+    thread: int = 0
+    program: str = ""
+
+    @derived
+    def stack_words(self) -> tuple[int, ...]:
+        """The stack as 64-bit words, from rsp upwards."""
+        return struct.unpack(f"<{len(self.stack) // 8}Q", self.stack[: len(self.stack) // 8 * 8])
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11; `SIGRTMIN+n` for the real-time ones, counted as glibc does from 34."""
+    if 0 < number <= len(NAMES):
+        return f"SIG{NAMES[number - 1]}"
+    return f"SIGRTMIN+{number - 34}" if number >= 34 else f"signal {number}"
+
+
+def untraced_crash(number: int) -> Crash:
+    """The crash of a child that was not traced: the signal's number and name."""
+    return Crash(number, signal_name(number))
+
+
+def take_crash(process: int, thread: int, number: int, program: str) -> Crash:
+    """The state of `thread`, stopped by the signal `number`, which it has not received yet. Raises OSError if it died."""
+    registers = ptrace.registers_of(thread)
+    _, code, address = ptrace.signal_detail(thread)
+    fault = address if number in FAULTS and 0 < code < SI_KERNEL else None
+    text = CODES.get((number, code), "raised by the program" if code <= 0 else "")
+    mappings = _mappings(process)
+    memory = os.open(f"/proc/{process}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        instruction = _read(memory, registers["rip"], 16)
+        stack = _read(memory, registers["rsp"], STACK)
+        returns = _return_addresses(memory, registers["rsp"], stack, mappings)
+    finally:
+        os.close(memory)
+    return Crash(
+        number,
+        signal_name(number),
+        text,
+        fault,
+        registers["rip"],
+        registers,
+        instruction,
+        stack,
+        returns,
+        mappings,
+        thread,
+        program,
+    )
+
+
+def is_resent(thread: int) -> bool:
+    """Whether the signal at which `thread` stopped was sent by a program, such as a handler that raises it again."""
+    return ptrace.signal_detail(thread)[1] <= 0
+
+
+def _return_addresses(
+    memory: int, start: int, stack: bytes, mappings: tuple[Mapping, ...]
+) -> tuple[tuple[int, int], ...]:
+    code = [(mapping.start, mapping.end) for mapping in mappings if mapping.permissions[2] == "x"]
+    if not code:
+        return ()
+    lowest, highest = code[0][0], code[-1][1]
+    found = []
+    for row, (word,) in enumerate(struct.iter_unpack("<Q", stack[: len(stack) // 8 * 8])):
+        if (
+            lowest < word <= highest
+            and any(first < word < end for first, end in code)
+            and follows_call(_read(memory, word - 8, 8))
+        ):
+            found.append((start + 8 * row, word))
+    return tuple(found)
+
+
+def follows_call(before: bytes) -> bool:
+    """Whether these 8 bytes can end in a call: E8 with a 32-bit distance, or FF /2 with any operand (SDM 2A, CALL)."""
+    if len(before) < 8:
+        return False
+    if before[-5] == 0xE8:
+        return True
+    # length of the instruction from FF on: ModRM, then SIB and displacement as ModRM says
+    for length in (2, 3, 4, 6, 7):
+        opcode, form = before[-length], before[1 - length]
+        if opcode == 0xFF and (form >> 3) & 7 == 2 and _operand_size(form, before[2 - length]) == length - 1:
+            return True
+    return False
+
+
+def _operand_size(form: int, base: int) -> int:
+    """Bytes of a ModRM operand, the ModRM byte included; `base` is the byte after it."""
+    mode, register = form >> 6, form & 7
+    if mode == 3:
+        return 1
+    size = 2 if register == 4 else 1
+    if mode == 0:
+        far = register == 5 or (register == 4 and base & 7 == 5)
+        return size + 4 if far else size
+    return size + (1 if mode == 1 else 4)
+
+
+def _read(memory: int, address: int, size: int) -> bytes:
+    """Up to `size` bytes at `address`, fewer where the mapping ends, none where there is none."""
+    try:
+        return os.pread(memory, size, address)
+    except (OSError, OverflowError):
+        return b""
+
+
+def _mappings(process: int) -> tuple[Mapping, ...]:
+    file = os.open(f"/proc/{process}/maps", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(file, 1 << 16):
+            parts.append(part)
+    finally:
+        os.close(file)
+    rows = []
+    for line in b"".join(parts).decode("utf-8", "surrogateescape").splitlines():
+        span, permissions, offset, _, _, *path = line.split(None, 5)
+        start, _, end = span.partition("-")
+        rows.append(Mapping(int(start, 16), int(end, 16), permissions, int(offset, 16), path[0] if path else ""))
+    return tuple(rows)

@@ -1,0 +1,130 @@
+"""Letters to numbers: S, L, G, GOT and Z of every symbol, once the image has an address."""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import STT_GNU_IFUNC
+from rtlinker.elf.object import ABSOLUTE
+from rtlinker.errors import UnsupportedError
+from rtlinker.facts import Fact
+from rtlinker.link.layout import Layout
+from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section
+from rtlinker.link.outside import Outside
+from rtlinker.link.resolution import Binding, Common, InObject, Key, LinkerDefined, Resolution
+from rtlinker.link.scan import key_of
+from rtlinker.link.scope import Definition
+
+REACH = 1 << 31
+"""How far a signed 32-bit displacement goes, in bytes."""
+
+
+class Addresses(Fact):
+    """Absolute addresses for everything of a link; `base` is where the image starts."""
+
+    resolution: Resolution
+    layout: Layout
+    outside: Outside
+    base: int
+
+    @property
+    def got(self) -> int:
+        """The address of _GLOBAL_OFFSET_TABLE_ (the letters GOT)."""
+        return self.base + self.layout.got
+
+    def of_section(self, object: int, section: int) -> int | None:
+        """Where a section starts, or None when it was discarded or takes no memory."""
+        offset = self.layout.sections[object][section]
+        return None if offset < 0 else self.base + offset
+
+    def of_place(self, where: InObject) -> int | None:
+        """The address of a definition inside the link; None when its section is not in memory."""
+        symbols = self.resolution.objects[where.object].symbols
+        section = symbols.section(where.symbol)
+        value = symbols.symbol(where.symbol).value
+        if section == ABSOLUTE:
+            return value
+        if section <= 0:
+            return None
+        start = self.of_section(where.object, section)
+        return None if start is None else start + value
+
+    def of_binding(self, meaning: Binding) -> int | None:
+        """The address of what a reference means."""
+        if isinstance(meaning, Definition):
+            return meaning.address
+        if isinstance(meaning, InObject):
+            return self.of_place(meaning)
+        if isinstance(meaning, Common):
+            return self.base + self.layout.commons[meaning.name]
+        return self.of_linker_symbol(meaning)
+
+    def of_linker_symbol(self, meaning: LinkerDefined) -> int:
+        """The address of `_GLOBAL_OFFSET_TABLE_`, `__start_X`, `_end` and the like."""
+        from rtlinker.link.linker_symbols import BOUNDS
+
+        if meaning.name == GOT:
+            return self.got
+        if meaning.name == DSO_HANDLE:
+            return self.base + self.layout.dso_handle
+        section = bounded_section(meaning.name)
+        part, end = BOUNDS[meaning.name] if section is None else (section, "end")
+        if section is not None and meaning.name.startswith("__start_"):
+            end = "start"
+        bounds = self.layout.bounds.get(part) or (self.layout.bounds["data"][0],) * 2
+        return self.base + bounds[end == "end"]
+
+    def meaning(self, object: int, symbol: int) -> Binding:
+        """What a symbol of an object means: its own definition unless resolving said otherwise."""
+        return self.resolution.bound[object].get(symbol) or InObject(object, symbol)
+
+    def letter_s(self, object: int, symbol: int) -> int | None:
+        """S: the symbol's address; the stub's for an outside function that must look near. None: discarded."""
+        if not symbol:
+            return 0
+        meaning = self.meaning(object, symbol)
+        if isinstance(meaning, Definition) and self.outside.stubs:
+            key = key_of(self.resolution.objects[object], object, symbol)
+            if key in self.outside.stubs:
+                return self.base + self.layout.stubs[key][0]
+        return self.of_binding(meaning)
+
+    def direct_s(self, object: int, symbol: int) -> int | None:
+        """S for a site of at most 32 bits: the mirror's address where there is one."""
+        if self.outside.mirrors:
+            key = key_of(self.resolution.objects[object], object, symbol)
+            if key in self.layout.mirrors and isinstance(self.meaning(object, symbol), Definition):
+                return self.base + self.layout.mirrors[key]
+        return self.letter_s(object, symbol)
+
+    def letter_l(self, object: int, symbol: int) -> int | None:
+        """L: the symbol's address where every site of the image reaches it, else its stub's."""
+        address = self.of_binding(self.meaning(object, symbol)) if symbol else 0
+        if address is None or self.reaches(address):
+            return address
+        stub = self.layout.stubs.get(key_of(self.resolution.objects[object], object, symbol))
+        return address if stub is None else self.base + stub[0]
+
+    def letter_g(self, object: int, symbol: int) -> int:
+        """G: the symbol's slot, relative to GOT."""
+        key = key_of(self.resolution.objects[object], object, symbol)
+        return self.layout.slots[key] - self.layout.got
+
+    def letter_z(self, object: int, symbol: int) -> int:
+        """Z: the size of what the symbol means, in bytes; 0 when nobody knows it."""
+        meaning = self.meaning(object, symbol)
+        if isinstance(meaning, InObject):
+            return self.resolution.symbol(meaning).size
+        return meaning.size if isinstance(meaning, (Common, Definition)) else 0
+
+    def reaches(self, address: int) -> bool:
+        """Whether a signed 32-bit displacement reaches the address from anywhere in the image's small segments."""
+        return self.base + self.layout.large_from - REACH < address < self.base + REACH - 16
+
+    def refuse_ifunc(self, object: int, symbol: int) -> None:
+        """Raise UnsupportedError when the symbol's definition in the link is an ifunc."""
+        meaning = self.meaning(object, symbol)
+        if isinstance(meaning, InObject) and self.resolution.symbol(meaning).type == STT_GNU_IFUNC:
+            raise UnsupportedError(
+                "ifunc", "indirect functions (ifunc) are not supported yet",
+                [("file", self.resolution.objects[meaning.object].name),
+                 ("symbol", self.resolution.symbol(meaning).name)],
+            )

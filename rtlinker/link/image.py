@@ -1,0 +1,56 @@
+"""The finished image: bytes at an address, and how to ask it where things are."""
+
+from __future__ import annotations
+
+from rtlinker.facts import Fact
+from rtlinker.link.addresses import Addresses
+from rtlinker.link.layout import Layout
+from rtlinker.link.resolution import InObject, Resolution
+from rtlinker.link.scan import Demand
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Memory(Protocol):
+        """Where an image is made: `view` is its writable bytes, which will run at `address` (absolute)."""
+
+        address: int
+        view: memoryview
+
+    class Place(Protocol):
+        """A way to get memory: of this process, or pretended."""
+
+        def reaches(self, address: int, low: bool) -> bool:
+            """Whether an image placed here will reach the address with 32 bits; `low` as in `reserve`."""
+
+        def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...]) -> Memory:
+            """`size` zero bytes at a multiple of `align`, in the low 2 GiB if `low`, near all of `reach`.
+
+            Raises MemoryError where there is no such place.
+            """
+
+
+class Image(Fact):
+    """A link whose bytes are written. Nothing has been protected, registered or run yet."""
+
+    resolution: Resolution
+    demand: Demand
+    layout: Layout
+    addresses: Addresses
+    memory: Memory
+    notes: tuple[str, ...]
+
+    @property
+    def address(self) -> int:
+        """The absolute address of the image's first byte."""
+        return self.addresses.base
+
+    def address_of(self, name: str) -> int | None:
+        """The absolute address of a name that the link defines and that is not local; None when it has none."""
+        found = self.resolution.find(name)
+        return None if found is None else self.addresses.of_binding(found)
+
+    def place_of(self, where: InObject) -> int | None:
+        """The absolute address of one definition of the link."""
+        return self.addresses.of_place(where)

@@ -1,0 +1,138 @@
+"""The scalar relocation engine: one site at a time, readable, and the reference for the array engine.
+
+A rule's formula splits into what depends on the symbol alone and what depends on the site: the addend, and P where the
+formula has it. The first part is computed once per (symbol, rule) of an object, the second per site. All values are
+Python integers, so nothing wraps by accident; the field says what fits and how many bytes are written.
+"""
+
+from __future__ import annotations
+
+from struct import iter_unpack
+
+from rtlinker.elf.object import Object, Relocations
+from rtlinker.errors import RelocationOverflowError
+from rtlinker.facts import Fact
+from rtlinker.link.addresses import Addresses
+from rtlinker.link.scan import discarded_target
+from rtlinker.units import signed64
+from rtlinker.x86_64.relaxations import RELAXED_ADDEND, match_relaxation
+from rtlinker.x86_64.rules import RULES, Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.errors import RelocationError
+
+
+class Overflow(Fact):
+    """A value that did not fit: which object, section, offset in the section, relocation info and value."""
+
+    object: int
+    table: Relocations
+    offset: int
+    info: int
+    value: int
+
+
+QUIET = (".eh_frame", ".gcc_except_table", ".debug", ".stab", ".note")
+"""Sections whose references into a discarded group become 0: they describe code that is not there (gABI, Groups)."""
+
+
+def relocate(addresses: Addresses, number: int, table: Relocations, memory: memoryview) -> list[Overflow]:
+    """Apply one relocation table of object `number` to the image's bytes; the sites whose value did not fit.
+
+    `memory` is the whole image, its start at `addresses.base`. Raises RelocationError for a reference into a
+    discarded COMDAT section.
+    """
+    section = addresses.layout.sections[number][table.section]
+    place = addresses.base + section
+    known: dict[int, tuple[int, bool, int, int, int, int, int]] = {}
+    overflows: list[Overflow] = []
+    for offset, info, addend in iter_unpack("<QQq", table.table):
+        entry = known.get(info)
+        if entry is None:
+            entry = known[info] = _prepare(addresses, number, table, info, offset)
+        base, from_site, width, lowest, highest, mask, relaxable = entry
+        if relaxable and addend == RELAXED_ADDEND:
+            if offset >= relaxable and _relax(addresses, number, info, memory, section + offset, place + offset):
+                continue
+        value = base + addend - (place + offset if from_site else 0)
+        if not lowest <= value <= highest:
+            value = signed64(value)
+            if not lowest <= value <= highest:
+                overflows.append(Overflow(number, table, offset, info, value))
+                continue
+        at = section + offset
+        memory[at : at + width] = (value & mask).to_bytes(width, "little")
+    return overflows
+
+
+def _prepare(
+    addresses: Addresses, number: int, table: Relocations, info: int, offset: int
+) -> tuple[int, bool, int, int, int, int, int]:
+    """What a site needs to know about its rule and symbol: the symbol's part of the formula, and the field."""
+    rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
+    object = addresses.resolution.objects[number]
+    base = 0
+    addresses.refuse_ifunc(number, symbol)
+    for letter, sign in rule.terms.items():
+        if letter in {"A", "P"}:
+            continue
+        value = letter_value(addresses, number, symbol, letter, rule)
+        if value is None:
+            if not object.sections.names[table.section].startswith(QUIET):
+                raise discarded_target(object, table, offset, rule, symbol)
+            return 0, False, rule.field.width, -(1 << 64), 1 << 65, 0, 0  # mask 0: raw 0 whatever the addend
+        base += sign * value
+    field = rule.field
+    return base, "P" in rule.terms, field.width, field.lowest, field.highest, field.mask, rule.relaxable
+
+
+def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, rule: Rule) -> int | None:
+    """The number that one letter of a formula stands for; None when the symbol's section was discarded."""
+    if letter == "S":
+        return addresses.direct_s(number, symbol) if rule.direct else addresses.letter_s(number, symbol)
+    if letter == "L":
+        return addresses.letter_l(number, symbol)
+    if letter == "GOT":
+        return addresses.got
+    if letter == "G":
+        return addresses.letter_g(number, symbol)
+    return addresses.letter_z(number, symbol)
+
+
+def _relax(addresses: Addresses, number: int, info: int, memory: memoryview, at: int, place: int) -> bool:
+    """Rewrite one load from the GOT into the address itself, when it is of a known form and in reach."""
+    relaxation = match_relaxation(int.from_bytes(memory[at - 2 : at], "little"))
+    if relaxation is None:
+        return False
+    target = addresses.letter_s(number, info >> 32)
+    if target is None:
+        return False
+    value = target + RELAXED_ADDEND - place - relaxation.shift
+    if not -(1 << 31) <= value < 1 << 31:
+        return False
+    at += relaxation.shift
+    memory[at : at + 4] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+    if relaxation.tail:
+        memory[at + 4 : at + 4 + len(relaxation.tail)] = relaxation.tail
+    start = at - relaxation.shift - 2
+    memory[start : start + len(relaxation.head)] = relaxation.head
+    return True
+
+
+def overflow_error(addresses: Addresses, overflows: list[Overflow]) -> RelocationError:
+    """One error for all values that did not fit: the first site in the order of the link, and how many there are."""
+    first = min(overflows, key=lambda overflow: (overflow.object, overflow.table.section, overflow.offset))
+    resolution = addresses.resolution
+    object: Object = resolution.objects[first.object]
+    rule, symbol = RULES[first.info & 0xFFFFFFFF], first.info >> 32
+    meaning = addresses.meaning(first.object, symbol)
+    address = addresses.of_binding(meaning) if symbol else 0
+    provider = getattr(meaning, "provider", "")
+    target = f"{object.symbol_title(symbol)} = {address or 0:#x}" + (f" ({provider})" if provider else "")
+    hint = None
+    if provider and address and rule.direct:
+        hint = "what a library defines is reached through the GOT; compile with -fPIC"
+    return RelocationOverflowError(
+        object.site_title(first.table.section, first.offset), str(rule), target, first.value, len(overflows), hint
+    )

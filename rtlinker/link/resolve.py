@@ -1,0 +1,339 @@
+"""Names to definitions: which objects take part in a link and what each of their references means.
+
+The order in which a name is looked up is the order of the code below:
+
+  1. the objects of the link, given ones and members already pulled; earlier links of the same linker;
+  2. what the user defined;
+  3. linker-defined names (`_GLOBAL_OFFSET_TABLE_`, `__start_X`, `_end` ...);
+  4. the archives and libraries given with the link, in their order, again and again until nothing changes, so that
+     the order of two archives that need each other does not matter (with ld it does);
+  5. the process;
+  6. archives of names that live nowhere else (libc_nonshared.a, libgcc.a).
+
+With `process_first`, 5 comes before the archives of 4, and wins over what a member that was pulled for another name
+also defines: state that the process has already must not exist twice.
+
+Among definitions of one name (gABI, Symbol Table): strong beats COMMON beats weak, the first wins among equals, two
+strong ones are an error. A COMDAT group whose signature was seen is dropped whole; its names then refer to the first.
+GNU_UNIQUE symbols never clash. An undefined weak symbol pulls no member, and is 0 when nobody has it.
+"""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import (
+    STB_GNU_UNIQUE,
+    STB_WEAK,
+    STV_HIDDEN,
+    STV_INTERNAL,
+)
+from rtlinker.elf.index import Index, index_symbols
+from rtlinker.elf.object import LARGE_COMMON, Object
+from rtlinker.errors import DuplicateSymbolError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.link.linker_symbols import bounded_section, is_linker_defined
+from rtlinker.link.resolution import Binding, Common, InObject, LinkerDefined, Pull, Resolution
+from rtlinker.link.scope import Definition, Inputs, nothing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.link.scope import Scope, Source
+
+STRONG, TENTATIVE, FAINT = 3, 2, 1
+"""How strongly a symbol defines its name: a definition, a COMMON block, a weak definition."""
+
+COMMAND_LINE = "the caller"
+"""Who asked for a root."""
+
+
+def resolve(inputs: Inputs) -> Resolution:
+    """Everything that takes part in the link, and the meaning of every reference in it.
+
+    Raises DuplicateSymbolError with all clashes, UndefinedSymbolsError with all names that nobody defines, each with
+    who refers to it, and BadObjectError for a member that is not an object.
+    """
+    names = _Names(inputs)
+    for object in inputs.objects:
+        names.add(object)
+    names.want([(root, -1, 0) for root in inputs.roots])
+    names.close()
+    if names.duplicates:
+        raise DuplicateSymbolError(names.duplicates)
+    bound, undefined = _bind(names)
+    if undefined:
+        raise UndefinedSymbolsError(_with_referrers(names.objects, undefined))
+    return Resolution(
+        tuple(names.objects),
+        tuple(names.indexes),
+        tuple(bound),
+        tuple(names.discarded),
+        names.owners,
+        {name: block for name, block in names.commons.items() if name not in names.owners},
+        tuple(names.pulls),
+        tuple(names.notes),
+    )
+
+
+class _Names:
+    """The names of a link while it grows: objects join, archives are asked, until nothing is wanted any more."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.objects: list[Object] = []
+        self.indexes: list[Index] = []
+        self.discarded: list[frozenset[int]] = []
+        self.owners: dict[str, int] = {}
+        self.commons: dict[str, Common] = {}
+        self.groups: dict[str, int] = {}
+        self.losers: list[set[str]] = []
+        self.duplicates: list[tuple[str, str, str]] = []
+        self.pulls: list[Pull] = []
+        self.notes: list[str] = []
+        self.wanted: list[tuple[str, int, int]] = []
+        self.asked: set[str] = set()
+        self.pulled: set[tuple[int, int]] = set()
+        self.found: dict[tuple[str, bool], Definition | None] = {}
+
+    def add(self, object: Object) -> None:
+        """Let an object join the link: its groups, its definitions, and what it wants."""
+        number = len(self.objects)
+        index = index_symbols(object, self.inputs.engine)
+        self.objects.append(object)
+        self.indexes.append(index)
+        dropped = self._drop_groups(object, number)
+        self.discarded.append(dropped)
+        lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped} if dropped else set()
+        self.losers.append(lost)
+        mine = index.defined
+        for name in (mine.keys() & self.owners.keys()) - lost:
+            self._meet(name, number, mine[name])
+        for name in (mine.keys() & self.commons.keys()) - lost:
+            if self._strength(number, mine[name]) < STRONG:
+                lost.add(name)
+        for earlier in self.inputs.before:
+            for name, place in earlier.clashes(mine.keys()):
+                self._meet_earlier(name, number, place)
+        fresh = dict.fromkeys(mine, number)
+        for name in lost:
+            del fresh[name]
+        self.owners.update(fresh)
+        for name, at in index.commons.items():
+            self._tentative(name, number, at)
+        self.want([(name, number, at) for name, at in index.undefined.items()])
+        self.want([(name, number, mine[name]) for name in sorted(lost)])
+
+    def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
+        dropped: list[int] = []
+        for group in object.groups:
+            if group.comdat and self.groups.setdefault(group.signature, number) != number:
+                dropped += group.sections
+        return frozenset(dropped)
+
+    def _strength(self, number: int, symbol: int) -> int:
+        return FAINT if self.objects[number].symbols.symbol(symbol).bind == STB_WEAK else STRONG
+
+    def _meet(self, name: str, number: int, symbol: int) -> None:
+        """Two definitions of a name: decide which owns it, or note the clash."""
+        owner = self.owners[name]
+        old, new = self._strength(owner, self.indexes[owner].defined[name]), self._strength(number, symbol)
+        if new > old:
+            self.losers[owner].add(name)
+            return
+        self.losers[number].add(name)
+        if new == old == STRONG and not self._unique(number, symbol):
+            self.duplicates.append((name, self._place(owner, name), self._place(number, name)))
+
+    def _meet_earlier(self, name: str, number: int, place: str) -> None:
+        """A name that an earlier link defines too: only a definition that may exist twice gives way."""
+        symbol = self.indexes[number].defined[name]
+        if name in self.losers[number]:
+            return
+        self.losers[number].add(name)
+        if self._strength(number, symbol) == STRONG and not self._unique(number, symbol):
+            self.duplicates.append((name, place, self._place(number, name)))
+
+    def _unique(self, number: int, symbol: int) -> bool:
+        return self.objects[number].symbols.symbol(symbol).bind == STB_GNU_UNIQUE
+
+    def _place(self, number: int, name: str) -> str:
+        object = self.objects[number]
+        symbol = object.symbols.symbol(self.indexes[number].defined[name])
+        if symbol.section < 0:
+            return f"{object.name} (absolute {symbol.value:#x})"
+        return f"{object.name}:({object.sections.names[symbol.section]}+{symbol.value:#x})"
+
+    def _tentative(self, name: str, number: int, symbol: int) -> None:
+        """A COMMON symbol: merge it with its like; a weak definition gives way to it."""
+        owner = self.owners.get(name)
+        if owner is not None:
+            if self._strength(owner, self.indexes[owner].defined[name]) == STRONG:
+                return
+            del self.owners[name]
+            self.losers[owner].add(name)
+        entry = self.objects[number].symbols.symbol(symbol)
+        old = self.commons.get(name)
+        size, align = max(entry.size, old.size if old else 0), max(entry.value, old.align if old else 1)
+        large = entry.section == LARGE_COMMON and (old is None or old.large)
+        self.commons[name] = Common(name, size, align, large)
+
+    def want(self, references: list[tuple[str, int, int]]) -> None:
+        """Note names that somebody refers to, each with the object's number and the symbol's index."""
+        self.wanted += [reference for reference in references if reference[0] not in self.asked]
+
+    def close(self) -> None:
+        """Pull members until every name that is wanted is defined or known to be in no archive."""
+        at = 0
+        while at < len(self.wanted):
+            name, number, symbol = self.wanted[at]
+            at += 1
+            if name in self.asked or self._defined(name):
+                continue
+            weak = number >= 0 and self.objects[number].symbols.symbol(symbol).bind == STB_WEAK
+            if weak:
+                continue
+            self.asked.add(name)
+            self._bring_in(name, number)
+
+    def _defined(self, name: str) -> bool:
+        return name in self.owners or name in self.commons
+
+    def _bring_in(self, name: str, number: int) -> None:
+        """Ask in the documented order; an archive that has the name adds a member to the link."""
+        inputs = self.inputs
+        if self.outside(name, early=True) or is_linker_defined(name, ()):
+            return
+        if inputs.process_first and self.outside(name):
+            return
+        for rank, provider in enumerate(inputs.providers):
+            if hasattr(provider, "find"):
+                if _ask(provider, name):
+                    return
+            elif self._pull(provider, rank, name, number):
+                return
+        if bounded_section(name) or self.outside(name):
+            return
+        for rank, source in enumerate(inputs.last):
+            if self._pull(source, -1 - rank, name, number):
+                return
+
+    def _pull(self, source: Source, rank: int, name: str, number: int) -> bool:
+        position = source.index().get(name)
+        if position is None or (rank, position) in self.pulled:
+            return False
+        self.pulled.add((rank, position))
+        member = source.object_at(position)
+        referrer = self.objects[number].name if number >= 0 else COMMAND_LINE
+        self.pulls.append(Pull(member.name, source.name, name, referrer))
+        self.add(member)
+        return True
+
+    def outside(self, name: str, early: bool = False) -> Definition | None:
+        """The definition outside of the link: `early` asks only earlier links and the user, else all scopes."""
+        key = name, early
+        if key not in self.found:
+            inputs = self.inputs
+            scopes: list[Scope] = [*inputs.before, inputs.user]
+            if not early:
+                scopes += [provider for provider in inputs.providers if hasattr(provider, "find")]
+                scopes.append(inputs.process)
+            self.found[key] = next((found for scope in scopes if (found := _ask(scope, name))), None)
+        return self.found[key]
+
+
+def _ask(scope: Scope, name: str) -> Definition | None:
+    base, _, version = name.partition("@")
+    return scope.find(base, version.lstrip("@")) if version else scope.find(name)
+
+
+def _bind(names: _Names) -> tuple[list[dict[int, Binding]], dict[str, list[tuple[int, int]]]]:
+    """For every object, what its symbols mean where that is not their own definition; and who is left undefined."""
+    bound: list[dict[int, Binding]] = []
+    undefined: dict[str, list[tuple[int, int]]] = {}
+    meanings: dict[str, Binding | None] = {}
+    hidden = _hidden(names)
+    section_names = {name for object in names.objects for name in object.sections.names}
+    given = len(names.inputs.objects)
+    for number, (object, index) in enumerate(zip(names.objects, names.indexes)):
+        mine: dict[int, Binding] = {}
+        wanted = list(index.undefined.items())
+        wanted += [(name, index.defined[name]) for name in _overruled(names, number, given)]
+        wanted += index.commons.items()
+        for name, at in wanted:
+            symbol = object.symbols.symbol(at)
+            if name not in meanings:
+                meanings[name] = _meaning(names, name, name not in hidden, section_names, given)
+            meaning = meanings[name]
+            if meaning is None and symbol.bind == STB_WEAK:
+                meaning = nothing(name)
+            if meaning is None:
+                undefined.setdefault(name, []).append((number, at))
+            else:
+                mine[at] = meaning
+        bound.append(mine)
+    return bound, undefined
+
+
+def _hidden(names: _Names) -> set[str]:
+    """The names that some object refers to as hidden: the most constraining visibility holds for all (gABI)."""
+    return {
+        name
+        for object, index in zip(names.objects, names.indexes)
+        for name, at in index.undefined.items()
+        if object.symbols.symbol(at).visibility in {STV_HIDDEN, STV_INTERNAL}
+    }
+
+
+def _overruled(names: _Names, number: int, given: int) -> list[str]:
+    """The names that object `number` defines and that mean something else all the same."""
+    mine = names.indexes[number].defined
+    overruled = set(names.losers[number])
+    if number >= given:
+        early = not names.inputs.process_first
+        overruled |= {name for name in mine if names.outside(name, early)}
+    return sorted(overruled)
+
+
+def _meaning(names: _Names, name: str, visible: bool, section_names: set[str], given: int) -> Binding | None:
+    """What a reference means; one of hidden visibility cannot mean something outside of the link."""
+    inputs = names.inputs
+    owner = names.owners.get(name)
+    if owner is not None and owner < given:
+        return InObject(owner, names.indexes[owner].defined[name])
+    if owner is None and name in names.commons:
+        return names.commons[name]
+    found = names.outside(name, early=True)
+    if found is None and owner is not None and inputs.process_first:
+        found = names.outside(name)
+    if found is not None:
+        return found
+    if owner is not None:
+        return InObject(owner, names.indexes[owner].defined[name])
+    base, _, version = name.partition("@")
+    if version and base in names.owners:
+        return InObject(names.owners[base], names.indexes[names.owners[base]].defined[base])
+    if is_linker_defined(name, section_names):
+        return LinkerDefined(name)
+    return names.outside(name) if visible else None
+
+
+def _with_referrers(
+    objects: list[Object], undefined: dict[str, list[tuple[int, int]]]
+) -> list[UndefinedSymbol]:
+    """Each name with the places that refer to it, found in one more walk over the relocations."""
+    places: dict[str, list[str]] = {name: [] for name in undefined}
+    by_symbol = {where: name for name, wheres in undefined.items() for where in wheres}
+    for number in sorted({number for number, _ in by_symbol}):
+        object = objects[number]
+        for table in object.relocations:
+            for offset, symbol in _references(table.table):
+                name = by_symbol.get((number, symbol))
+                if name is not None:
+                    places[name].append(object.site_title(table.section, offset) if len(places[name]) < 3 else "")
+    for (number, _), name in by_symbol.items():
+        if not places[name]:
+            places[name].append(objects[number].name)
+    return [UndefinedSymbol(name, places[name]) for name in undefined]
+
+
+def _references(table: memoryview) -> list[tuple[int, int]]:
+    from struct import iter_unpack
+
+    return [(offset, info >> 32) for offset, info, _ in iter_unpack("<QQq", table)]

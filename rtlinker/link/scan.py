@@ -1,0 +1,199 @@
+"""Relocations to demands: which symbols need a slot, a stub, a place in reach, a mirror. Nothing is placed yet.
+
+This is also where the records of the relocation tables are checked, before any byte is written: every site lies in
+its section, every symbol index in the symbol table, every type is one that an object may contain.
+
+A reference to something outside of the link may turn out too far for its field, and where the image will be is not
+known yet. So every function outside that is called gets a stub, and every datum outside that is reached directly
+gets room for a mirror; whether they are used is settled when addresses are known (`link.settle`).
+"""
+
+from __future__ import annotations
+
+from struct import iter_unpack
+
+from rtlinker.arrays import arrays_for
+from rtlinker.elf.constants import SHF_TLS
+from rtlinker.elf.object import ABSOLUTE, Object, Relocations
+from rtlinker.errors import BadObjectError, RelocationError, UnsupportedError
+from rtlinker.facts import Fact
+from rtlinker.link.resolution import Key, LinkerDefined, Resolution
+from rtlinker.link.scope import Definition
+from rtlinker.x86_64.rules import RULES, Rule, rule_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class Demand(Fact):
+    """What the relocations of a link ask for, each key in the order of its first use.
+
+    `slots` need a GOT word and `stubs` may need a far jump: each with one (object, symbol) that stands for the key.
+    `direct` are definitions outside of the link that are reached in 32 bits. `low` is the site that asks for the low
+    2 GiB, or None.
+    """
+
+    slots: dict[Key, tuple[int, int]]
+    stubs: dict[Key, tuple[int, int]]
+    direct: dict[Key, Definition]
+    low: str | None
+
+
+NEEDS_LOOK = frozenset(
+    number for number, rule in RULES.items() if rule.sort != "object" or rule.needs_slot or rule.needs_stub or rule.direct
+)
+"""The rules for which a site can ask for something; the others need only the checks."""
+
+
+def scan(resolution: Resolution, engine: str = "auto") -> Demand:
+    """What every relocation of the kept sections asks for.
+
+    Raises BadObjectError for a record that lies or a type that only a dynamic linker handles, UnsupportedError for a
+    type this version does not do.
+    """
+    collector = _Collector(resolution)
+    for number, object in enumerate(resolution.objects):
+        _refuse_tls(object, resolution.discarded[number])
+        collector.enter(number)
+        for table in object.relocations:
+            if table.section in resolution.discarded[number]:
+                continue
+            numpy = arrays_for(len(table.table) // 24, engine)
+            for rule, symbol in _kinds_by_arrays(object, table, numpy) if numpy else _kinds(object, table):
+                collector.look(rule, symbol, table)
+    return collector.demand()
+
+
+def _kinds(object: Object, table: Relocations) -> list[tuple[int, int]]:
+    """The distinct (type, symbol) pairs of a table that need a look, in order; every record is checked."""
+    size, count = object.sections.sizes[table.section], len(object.symbols)
+    rules, look = RULES, NEEDS_LOOK
+    seen: dict[int, None] = {}
+    for offset, info, _ in iter_unpack("<QQq", table.table):
+        rule = rules.get(info & 0xFFFFFFFF)
+        if rule is None or offset + rule.field.width > size or info >> 32 >= count:
+            raise bad_record(object, table, offset, info)
+        if info & 0xFFFFFFFF in look:
+            seen[info] = None
+    return [(info & 0xFFFFFFFF, info >> 32) for info in seen]
+
+
+def _kinds_by_arrays(object: Object, table: Relocations, numpy: ModuleType) -> list[tuple[int, int]]:
+    """The same as `_kinds`, by columns."""
+    size, count = object.sections.sizes[table.section], len(object.symbols)
+    records = numpy.frombuffer(table.table, dtype=[("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
+    offsets, infos = numpy.ascontiguousarray(records["offset"]), numpy.ascontiguousarray(records["info"])
+    types = infos & 0xFFFFFFFF
+    known = types < 64
+    widths = numpy.full(65, 1 << 62, dtype=numpy.uint64)
+    for rule in RULES.values():
+        widths[rule.number] = rule.field.width
+    width = widths[numpy.where(known, types, 64)]
+    bad = ~known | (width > 8) | (offsets > size) | (offsets + width > size) | ((infos >> 32) >= count)
+    if bad.any():
+        at = int(bad.argmax())
+        raise bad_record(object, table, int(offsets[at]), int(infos[at]))
+    look = numpy.zeros(64, dtype=bool)
+    look[list(NEEDS_LOOK)] = True
+    unique, first = numpy.unique(infos[look[types]], return_index=True)
+    ordered = unique[numpy.argsort(first)].tolist()
+    return [(info & 0xFFFFFFFF, info >> 32) for info in ordered]
+
+
+def bad_record(object: Object, table: Relocations, offset: int, info: int) -> BadObjectError:
+    """Why a relocation record cannot be true."""
+    section = object.sections.names[table.section]
+    where = f"{section}+{offset:#x}"
+    number, symbol = info & 0xFFFFFFFF, info >> 32
+    if number not in RULES:
+        return BadObjectError(object.name, "relocation type that the psABI does not have", f"type {number}", where)
+    if symbol >= len(object.symbols):
+        found = f"symbol {symbol} of {len(object.symbols)}"
+        return BadObjectError(object.name, "relocation against a symbol that is not there", found, where)
+    found = f"{rule_name(number)}, section of {object.sections.sizes[table.section]:#x} bytes"
+    return BadObjectError(object.name, "relocation outside its section", found, where)
+
+
+def _refuse_tls(object: Object, discarded: frozenset[int]) -> None:
+    for index in object.sections.allocated:
+        if object.sections.flags[index] & SHF_TLS and object.sections.sizes[index] and index not in discarded:
+            raise UnsupportedError(
+                "thread-local storage", "thread-local variables are not supported yet",
+                [("file", object.name), ("section", object.sections.names[index])],
+            )
+
+
+class _Collector:
+    """Gathers what the sites ask for; insertion-ordered dictionaries keep the order of first use."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        self.resolution = resolution
+        self.slots: dict[Key, tuple[int, int]] = {}
+        self.stubs: dict[Key, tuple[int, int]] = {}
+        self.direct: dict[Key, Definition] = {}
+        self.low: str | None = None
+        self.number = -1
+
+    def enter(self, number: int) -> None:
+        """From here on the sites are those of object `number`."""
+        self.number = number
+
+    def look(self, number: int, symbol: int, table: Relocations) -> None:
+        """One kind of site: a rule together with a symbol."""
+        rule, resolution = RULES[number], self.resolution
+        object = resolution.objects[self.number]
+        if rule.sort != "object":
+            raise _refused(object, table, rule, symbol)
+        meaning = resolution.bound[self.number].get(symbol)
+        if rule.needs_slot:
+            self.slots.setdefault(key_of(object, self.number, symbol), (self.number, symbol))
+        if isinstance(meaning, Definition) and (rule.needs_stub or rule.direct):
+            key = key_of(object, self.number, symbol)
+            self.stubs.setdefault(key, (self.number, symbol))
+            if rule.direct and meaning.kind != "constant":
+                self.direct[key] = meaning
+        if rule.low and self.low is None and self._is_place(object, symbol, meaning):
+            offset = next(at for at, info, _ in iter_unpack("<QQq", table.table) if info == symbol << 32 | number)
+            self.low = f"{object.site_title(table.section, offset)}, {rule.name}"
+
+    def _is_place(self, object: Object, symbol: int, meaning: object) -> bool:
+        """Whether the symbol is an address, which low memory can bring in reach, and not a number."""
+        if isinstance(meaning, Definition):
+            return meaning.kind != "constant"
+        if isinstance(meaning, LinkerDefined) or meaning is not None:
+            return True
+        return symbol != 0 and object.symbols.section(symbol) != ABSOLUTE
+
+    def demand(self) -> Demand:
+        """All that was gathered."""
+        return Demand(self.slots, self.stubs, self.direct, self.low)
+
+
+def key_of(object: Object, number: int, symbol: int) -> Key:
+    """What identifies a symbol across the objects of a link."""
+    if symbol < object.symbols.first_global:
+        return number, symbol
+    return object.symbols.name(symbol)
+
+
+def _refused(object: Object, table: Relocations, rule: Rule, symbol: int) -> Exception:
+    offset = next(at for at, info, _ in iter_unpack("<QQq", table.table) if info == symbol << 32 | rule.number)
+    site, target = object.site_title(table.section, offset), object.symbol_title(symbol)
+    if rule.sort == "tls":
+        return UnsupportedError(
+            "thread-local storage", "thread-local variables are not supported yet",
+            [("site", site), ("rule", rule.name), ("target", target)],
+        )
+    return BadObjectError(object.name, "relocation that only a dynamic linker handles", rule.name, site)
+
+
+def discarded_target(object: Object, table: Relocations, offset: int, rule: Rule, symbol: int) -> RelocationError:
+    """A kept section refers into a section that its COMDAT group lost: the objects disagree about the group."""
+    return RelocationError(
+        "reference into a discarded COMDAT section",
+        object.site_title(table.section, offset),
+        str(rule),
+        object.symbol_title(symbol),
+        hint="the objects were compiled from different versions of the same inline code",
+    )

@@ -1,0 +1,103 @@
+"""Where names come from: definitions, and the two kinds of things that are asked for them.
+
+A scope answers at once with an address. An archive answers with an object, which then joins the link. Both are asked
+by name only; nothing else in the link knows that a process exists.
+"""
+
+from __future__ import annotations
+
+from rtlinker.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import KeysView, Mapping
+    from typing import Protocol
+
+    from rtlinker.elf.object import Object
+
+    class Scope(Protocol):
+        """Something that knows addresses by name."""
+
+        name: str
+
+        def find(self, name: str, version: str | None = None) -> Definition | None:
+            """The definition of a name, or None. `version` is what follows the @ of `memcpy@GLIBC_2.2.5`."""
+
+        def examine(self, definition: Definition) -> Definition:
+            """The same definition with kind, size and writable filled in as far as they can be known."""
+
+    class Earlier(Scope, Protocol):
+        """What an earlier link of the same linker shows to later ones."""
+
+        def clashes(self, names: KeysView[str]) -> list[tuple[str, str]]:
+            """Those of the names that the earlier link defines, each with the place of that definition."""
+
+    class Source(Protocol):
+        """An archive: objects that join the link when one of their symbols is asked for."""
+
+        name: str
+
+        def index(self) -> Mapping[str, int]:
+            """Every symbol the archive defines, with where its member is."""
+
+        def object_at(self, position: int) -> Object:
+            """The member at such a position."""
+
+
+class Definition(Fact):
+    """An address that a name has outside of the link. `address` is absolute; `size` is bytes, 0 when unknown.
+
+    `kind` is `function`, `data`, `tls`, `constant` (a number, not a place) or None when nobody has looked yet.
+    """
+
+    name: str
+    address: int
+    provider: str
+    kind: str | None = None
+    size: int = 0
+    writable: bool = True
+
+
+def nothing(name: str) -> Definition:
+    """What an undefined weak symbol resolves to: the number 0 (gABI, Symbol Table)."""
+    return Definition(name, 0, "undefined weak", "constant")
+
+
+class Table:
+    """A scope over a dictionary: what the user defined, or what a test pretends."""
+
+    def __init__(self, name: str, definitions: Mapping[str, Definition]) -> None:
+        self.name = name
+        self._definitions = definitions
+
+    def find(self, name: str, version: str | None = None) -> Definition | None:
+        """The definition under this name; a versioned name is looked up as `name@version` first."""
+        if version:
+            exact = self._definitions.get(f"{name}@{version}")
+            if exact:
+                return exact
+        return self._definitions.get(name)
+
+    def examine(self, definition: Definition) -> Definition:
+        """The definition as it was given."""
+        return definition
+
+
+class Inputs(Fact):
+    """All that a link is made of. Order is the order of the command line and decides among equals.
+
+    `objects` are linked whole; `providers` (archives and library scopes, mixed) are asked in turn and again until
+    nothing changes; `process` is asked after them, or before the archives among them with `process_first`; `last`
+    are archives for names that live nowhere else. `roots` are names to bring in although no object refers to them.
+    """
+
+    objects: tuple[Object, ...]
+    user: Scope
+    providers: tuple[Source | Scope, ...]
+    process: Scope
+    last: tuple[Source, ...] = ()
+    roots: tuple[str, ...] = ()
+    before: tuple[Earlier, ...] = ()
+    """Scopes of earlier links that this one adds to: asked right after the objects."""
+    process_first: bool = False
+    engine: str = "auto"
