@@ -21,13 +21,21 @@ class Mismatch(Exception):  # noqa: N818
 
 
 class Home:
-    """Who keeps the memory of a value alive: a library until it is unloaded, or a buffer of our own."""
+    """Who keeps the memory of a value alive: a library until it is unloaded, or a buffer of our own.
 
-    __slots__ = ("memory", "owner")
+    `writable` is False for memory that C declares const, which may lie in read-only pages.
+    """
 
-    def __init__(self, owner: Owner | None = None, memory: object = None) -> None:
+    __slots__ = ("memory", "owner", "writable")
+
+    def __init__(self, owner: Owner | None = None, memory: object = None, writable: bool = True) -> None:
         self.owner = owner
         self.memory = memory
+        self.writable = writable
+
+    def frozen(self) -> Home:
+        """The same home, seen through a const."""
+        return Home(self.owner, self.memory, writable=False) if self.writable else self
 
     def check(self) -> None:
         """Raises LinkError when the memory is gone."""

@@ -71,8 +71,8 @@ def eightbytes(ctype: CType) -> tuple[str, int]:
     if size > 16:
         return (X87 * (words // 2) if wide else INTEGER * min(words, 5)), words
     classes = [""] * words
-    for kind, offset, _ in scalars:
-        if offset % min(8, _ or 1):
+    for kind, offset, alignment in scalars:
+        if offset % min(8, alignment):
             raise refuse(ctype, "its fields are not aligned, so that it travels in memory (psABI 3.2.3)")
         if kind == X87:
             if len(scalars) > 1:
@@ -81,6 +81,14 @@ def eightbytes(ctype: CType) -> tuple[str, int]:
         place = offset // 8
         classes[place] = INTEGER if INTEGER in (kind, classes[place]) else SSE
     return "".join(kind or SSE for kind in classes), words
+
+
+def is_register_pair(ctype: CType) -> bool:
+    """True for a value of 16 bytes that the stack would hold 16-byte aligned, and two integer registers at any place."""
+    real = plain(ctype)
+    return size_of(real) == 16 and any(
+        alignment == 16 and kind == INTEGER for kind, _, alignment in _scalars(real, real, 0)
+    )
 
 
 def _scalars(whole: CType, ctype: CType, offset: int) -> Iterator[tuple[str, int, int]]:

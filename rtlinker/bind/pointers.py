@@ -16,6 +16,7 @@ from rtlinker.bind.home import Call, Home, Mismatch, shown
 from rtlinker.bind.records import Assignment, RecordCodec, StructValue, same_record
 
 _ALL = (1 << 64) - 1
+_BY_REFERENCE = type(ctypes.byref(ctypes.c_int()))
 _FORMATS = {"signed": "bhilqn", "unsigned": "BHILQN", "bool": "?", "float": "fdg", "char": "cbB", "complex": ""}
 
 
@@ -42,7 +43,8 @@ class PointerValue:
         return self[0]
 
     def __getitem__(self, index: int) -> object:
-        return self._target.codec.load(self._place(index), self._home)
+        home = self._home.frozen() if is_const(self._target) else self._home
+        return self._target.codec.load(self._place(index), home)
 
     def __setitem__(self, index: int, value: object) -> None:
         place = self._place(index)
@@ -296,7 +298,7 @@ def _ctypes_address(value: object) -> int | None:
         return (value.value if kind == "P" else _cast(value)) or 0 if kind in "PzZ" else ctypes.addressof(value)
     if isinstance(value, ctypes.Structure | ctypes.Union):
         return ctypes.addressof(value)
-    if isinstance(value, ctypes._Pointer | ctypes.Array | ctypes._CFuncPtr | ctypes._CArgObject):  # type: ignore[attr-defined]
+    if isinstance(value, (ctypes._Pointer, ctypes.Array, ctypes._CFuncPtr, _BY_REFERENCE)):
         return _cast(value) or 0
     return None
 

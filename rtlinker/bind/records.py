@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.bind.codec import Codec
-from rtlinker.bind.ctype import CType, Member, Record, declare, plain
+from rtlinker.bind.ctype import CType, Member, Record, declare, is_const, plain
 from rtlinker.bind.home import Call, Home, Mismatch, keeper_of, shown
-from rtlinker.bind.passing import carrier_of
+from rtlinker.bind.passing import carrier_of, refuse
 from rtlinker.errors import SignatureError
 
 TYPE_CHECKING = False
@@ -86,6 +86,8 @@ class Assignment:
     __slots__ = ("address", "call", "name", "type")
 
     def __init__(self, ctype: CType, name: str, home: Home, address: int) -> None:
+        if not home.writable or is_const(ctype):
+            raise SignatureError(f"cannot set {name}: it is const"[:72], declare(ctype, name))
         self.type = ctype
         self.name = name
         self.address = address
@@ -214,6 +216,8 @@ class RecordCodec(Codec):
 
     def load(self, address: int, home: Home) -> object:
         """A view of the record at `address`."""
+        if self.record.size is None:
+            raise refuse(self.record, "only its name is known")
         return StructValue(self.record, address, home)
 
     def store(self, address: int, value: object, call: Call) -> None:

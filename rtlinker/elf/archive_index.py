@@ -34,8 +34,8 @@ def read_index(archive: Archive, member: Member) -> dict[str, int]:
     names, offsets = columns(archive.name, member, table)
     index = dict(zip(names, offsets))
     if len(index) < len(offsets):
-        index = dict(zip(reversed(names), reversed(offsets)))
-        index = dict(reversed(index.items()))
+        first = dict(zip(reversed(names), reversed(offsets)))
+        index = dict(zip(names, map(first.__getitem__, names)))
     last = len(archive.view) - 60
     if offsets and not 8 <= min(offsets) <= max(offsets) <= last:
         name, offset = next((name, offset) for name, offset in zip(names, offsets) if not 8 <= offset <= last)

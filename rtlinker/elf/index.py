@@ -94,18 +94,25 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     bad |= (sections > 0) & ((sections >= len(sizes)) | (values > sizes[inside]))
     if bad.any():
         raise _bad_symbol(object, int(bad.argmax()))
-    numbers = numpy.flatnonzero(~local)
-    names = names_of(strings, table["name"][numbers], numpy)
-    there = sections[numbers]
-    undefined, common = there == 0, numpy.isin(there, COMMONS)
+    first = symbols.first_global
+    names = names_of(strings, table["name"][first:], numpy)
+    defined = dict(zip(names, range(first, len(table))))
+    if len(defined) != len(names):  # the first of two equal names stays
+        defined = dict(zip(reversed(names), range(len(table) - 1, first - 1, -1)))
+    there = sections[first:]
+    commons = _take(defined, names, first, numpy.flatnonzero(numpy.isin(there, COMMONS)).tolist())
+    return Index(defined, commons, _take(defined, names, first, numpy.flatnonzero(there == 0).tolist()))
 
-    def entries(chosen: object) -> dict[str, int]:
-        picked = numpy.flatnonzero(chosen)[::-1]  # backwards, so that the first of two equal names stays
-        return dict(zip([names[at] for at in picked.tolist()], numbers[picked].tolist()))
 
-    if not undefined.any() and not common.any():
-        return Index(dict(zip(reversed(names), reversed(numbers.tolist()))), {}, {})
-    return Index(entries(~undefined & ~common), entries(common), entries(undefined))
+def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:
+    """Move the names at these positions to a dictionary of their own."""
+    taken: dict[str, int] = {}
+    for position in positions:
+        name = names[position]
+        if defined.get(name) == first + position:
+            del defined[name]
+        taken.setdefault(name, first + position)
+    return taken
 
 
 def symbol_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped-def]  # numpy is not imported for types

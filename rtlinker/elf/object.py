@@ -112,6 +112,22 @@ class Symbols(Fact):
         """The symbol's name; empty for the null symbol and for section symbols."""
         return text_at(self.strings, int.from_bytes(self.table[index * SYM_SIZE : index * SYM_SIZE + 4], "little"))
 
+    def bind(self, index: int) -> int:
+        """STB_LOCAL, STB_GLOBAL ..."""
+        return self.table[index * SYM_SIZE + 4] >> 4
+
+    def type(self, index: int) -> int:
+        """STT_FUNC, STT_OBJECT ..."""
+        return self.table[index * SYM_SIZE + 4] & 15
+
+    def visibility(self, index: int) -> int:
+        """STV_DEFAULT, STV_HIDDEN ..."""
+        return self.table[index * SYM_SIZE + 5] & 3
+
+    def value(self, index: int) -> int:
+        """st_value: bytes from the section's start, or the number itself of an absolute symbol."""
+        return int.from_bytes(self.table[index * SYM_SIZE + 8 : index * SYM_SIZE + 16], "little")
+
     def section(self, index: int) -> int:
         """The index of the section that defines the symbol, 0 when undefined; ABSOLUTE, COMMON ... are negative."""
         narrow = int.from_bytes(self.table[index * SYM_SIZE + 6 : index * SYM_SIZE + 8], "little")

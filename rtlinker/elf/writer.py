@@ -72,7 +72,7 @@ class ObjectWriter:
     def symbol(
         self,
         name: str,
-        section: int,
+        section: int = UNDEFINED,
         value: int = 0,
         size: int = 0,
         *,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+from bisect import bisect_right
 
 from rtlinker.facts import Fact, derived
 from rtlinker.isolate import ptrace
@@ -21,8 +22,8 @@ STACK = 1 << 16
 """Bytes of stack kept, from rsp upwards."""
 
 NAMES = (
-    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU "
-    "XFSZ VTALRM PROF WINCH IO PWR SYS"
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG "
+    "XCPU XFSZ VTALRM PROF WINCH IO PWR SYS"
 ).split()
 
 CODES = {
@@ -55,7 +56,7 @@ CODES = {
 
 
 class Mapping(Fact):
-    """A mapping of the process that died: absolute `start` and `end`, `permissions` as in proc(5), file offset, path."""
+    """A mapping of the process that died: absolute `start` and `end`, permissions and the rest as in proc(5)."""
 
     start: int
     end: int
@@ -106,7 +107,7 @@ def untraced_crash(number: int) -> Crash:
 
 
 def take_crash(process: int, thread: int, number: int, program: str) -> Crash:
-    """The state of `thread`, stopped by the signal `number`, which it has not received yet. Raises OSError if it died."""
+    """The state of `thread`, stopped by the signal `number` and yet to receive it. Raises OSError if it died."""
     registers = ptrace.registers_of(thread)
     _, code, address = ptrace.signal_detail(thread)
     fault = address if number in FAULTS and 0 < code < SI_KERNEL else None
@@ -143,17 +144,12 @@ def is_resent(thread: int) -> bool:
 def _return_addresses(
     memory: int, start: int, stack: bytes, mappings: tuple[Mapping, ...]
 ) -> tuple[tuple[int, int], ...]:
-    code = [(mapping.start, mapping.end) for mapping in mappings if mapping.permissions[2] == "x"]
-    if not code:
-        return ()
-    lowest, highest = code[0][0], code[-1][1]
+    code = [mapping for mapping in mappings if mapping.permissions[2] == "x"]
+    starts = [mapping.start for mapping in code]
     found = []
     for row, (word,) in enumerate(struct.iter_unpack("<Q", stack[: len(stack) // 8 * 8])):
-        if (
-            lowest < word <= highest
-            and any(first < word < end for first, end in code)
-            and follows_call(_read(memory, word - 8, 8))
-        ):
+        at = bisect_right(starts, word) - 1
+        if at >= 0 and word < code[at].end and follows_call(_read(memory, word - 8, 8)):
             found.append((start + 8 * row, word))
     return tuple(found)
 

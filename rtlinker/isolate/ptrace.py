@@ -25,7 +25,8 @@ SIG_BLOCK, SIG_SETMASK = 0, 2
 SIG_DFL, SIG_IGN = 0, 1
 
 REGISTERS = (
-    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base ds es fs gs"
+    "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss "
+    "fs_base gs_base ds es fs gs"
 ).split()
 """struct user_regs_struct (sys/user.h), 64 bits each."""
 

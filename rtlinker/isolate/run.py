@@ -14,7 +14,6 @@ change is first looked at with WNOWAIT, and taken only if it is ours.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import time
@@ -70,8 +69,8 @@ def run_in_child(work: Callable[[], int]) -> Outcome:
     signals, SIGINT, SIGPIPE and SIGXFSZ have their default actions, so that Ctrl-C ends native code too.
 
     Should this thread be interrupted by an exception (a signal handler's, say), the child is killed and reaped first.
-    Raises OSError only if there can be no child at all (fork(2)). Threads of this process do not exist in the child; locks
-    they hold stay held there.
+    Raises OSError only if there can be no child at all (fork(2)). Threads of this process do not exist in the child;
+    locks they hold stay held there.
     """
     flush_all()
     ready, go = os.pipe()
@@ -119,18 +118,18 @@ def _run(work: Callable[[], int], ready: int, go: int, mask: bytes) -> None:
             code = _exit_code(work)
             flush_all()
     finally:
-        os._exit(code & 0xFF)
+        os._exit(code)
 
 
 def _exit_code(work: Callable[[], int]) -> int:
     try:
-        return work()
+        return work() & 0xFF
     except SystemExit as wish:
         if wish.code is None or isinstance(wish.code, int):
-            return wish.code or 0
+            return (wish.code or 0) & 0xFF
         print(wish.code, file=sys.stderr)
         return 1
-    except BaseException:  # noqa: BLE001  the child ends here: whatever it was must be told, and told once
+    except BaseException:  # the child ends here: whatever it was must be told, and told once
         sys.excepthook(*sys.exc_info())
         return INTERNAL_ERROR
 
@@ -189,7 +188,11 @@ def _next_change(watch: _Watch) -> tuple[int, int]:
             return os.waitpid(seen.si_pid, ptrace.WALL)
         # another child of this thread has ended and waits for its owner: it would be seen again and again, so ask ours
         for thread in (*watch.threads, *watch.strangers):
-            found, status = os.waitpid(thread, ptrace.WALL | os.WNOHANG)
+            try:
+                found, status = os.waitpid(thread, ptrace.WALL | os.WNOHANG)
+            except ChildProcessError:  # a thread that another thread's exec has swept away
+                watch.threads.discard(thread)
+                continue
             if found:
                 return found, status
         time.sleep(0.001)
@@ -223,17 +226,20 @@ def _continue(watch: _Watch, thread: int, status: int) -> None:
         if number in STOPPING:
             ptrace.request(ptrace.LISTEN, thread)
             return
-    elif number in FATAL:
+    elif not event and number in FATAL:
         _note_crash(watch, thread, number)
     ptrace.request(ptrace.CONT, thread, None, 0 if event else number)
 
 
 def _note_crash(watch: _Watch, thread: int, number: int) -> None:
-    """Keep the state at a fatal signal, which may yet be caught; a handler that re-raises it must not hide the place."""
+    """Keep the state at a fatal signal, which may yet be caught; a handler that raises it again must not hide it."""
     earlier = watch.crashes.get(number)
-    if earlier and earlier.thread == thread and is_resent(thread):
-        return
-    watch.crashes[number] = take_crash(watch.process, thread, number, watch.program)
+    try:
+        if earlier and earlier.thread == thread and is_resent(thread):
+            return
+        watch.crashes[number] = take_crash(watch.process, thread, number, watch.program)
+    except OSError:  # a program that may not be read (setuid, say), or it was killed just now: the signal goes on
+        watch.crashes.pop(number, None)
 
 
 def _let_go(stranger: int) -> None:

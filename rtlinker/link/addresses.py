@@ -37,15 +37,16 @@ class Addresses(Fact):
 
     def of_place(self, where: InObject) -> int | None:
         """The address of a definition inside the link; None when its section is not in memory."""
-        symbols = self.resolution.objects[where.object].symbols
-        section = symbols.section(where.symbol)
-        value = symbols.symbol(where.symbol).value
-        if section == ABSOLUTE:
-            return value
-        if section <= 0:
-            return None
-        start = self.of_section(where.object, section)
-        return None if start is None else start + value
+        return self.of_own(where.object, where.symbol)
+
+    def of_own(self, object: int, symbol: int) -> int | None:
+        """The address of what an object itself defines; None when the section is not in memory."""
+        symbols = self.resolution.objects[object].symbols
+        section, value = symbols.section(symbol), symbols.value(symbol)
+        if section > 0:
+            offset = self.layout.sections[object][section]
+            return None if offset < 0 else self.base + offset + value
+        return value if section == ABSOLUTE else None
 
     def of_binding(self, meaning: Binding) -> int | None:
         """The address of what a reference means."""
@@ -80,7 +81,9 @@ class Addresses(Fact):
         """S: the symbol's address; the stub's for an outside function that must look near. None: discarded."""
         if not symbol:
             return 0
-        meaning = self.meaning(object, symbol)
+        meaning = self.resolution.bound[object].get(symbol)
+        if meaning is None:
+            return self.of_own(object, symbol)
         if isinstance(meaning, Definition) and self.outside.stubs:
             key = key_of(self.resolution.objects[object], object, symbol)
             if key in self.outside.stubs:
@@ -97,7 +100,10 @@ class Addresses(Fact):
 
     def letter_l(self, object: int, symbol: int) -> int | None:
         """L: the symbol's address where every site of the image reaches it, else its stub's."""
-        address = self.of_binding(self.meaning(object, symbol)) if symbol else 0
+        meaning = self.resolution.bound[object].get(symbol)
+        if meaning is None:
+            return self.of_own(object, symbol) if symbol else 0
+        address = self.of_binding(meaning)
         if address is None or self.reaches(address):
             return address
         stub = self.layout.stubs.get(key_of(self.resolution.objects[object], object, symbol))
@@ -121,7 +127,11 @@ class Addresses(Fact):
 
     def refuse_ifunc(self, object: int, symbol: int) -> None:
         """Raise UnsupportedError when the symbol's definition in the link is an ifunc."""
-        meaning = self.meaning(object, symbol)
+        meaning = self.resolution.bound[object].get(symbol)
+        if meaning is None:
+            if self.resolution.objects[object].symbols.type(symbol) != STT_GNU_IFUNC:
+                return
+            meaning = InObject(object, symbol)
         if isinstance(meaning, InObject) and self.resolution.symbol(meaning).type == STT_GNU_IFUNC:
             raise UnsupportedError(
                 "ifunc", "indirect functions (ifunc) are not supported yet",

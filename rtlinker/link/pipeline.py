@@ -86,13 +86,13 @@ def relocate_all(addresses: Addresses, view: memoryview, engine: str = "auto") -
     overflows: list[Overflow] = []
     for number, object in enumerate(addresses.resolution.objects):
         discarded = addresses.resolution.discarded[number]
-        for table in object.relocations:
-            if table.section in discarded:
-                continue
-            if arrays_for(len(table.table) // 24, engine):
-                from rtlinker.link.relocate_bulk import relocate_bulk
-
-                overflows += relocate_bulk(addresses, number, table, view)
-            else:
+        kept = [table for table in object.relocations if table.section not in discarded]
+        large = [table for table in kept if arrays_for(len(table.table) // 24, engine)]
+        for table in kept:
+            if table not in large:
                 overflows += relocate(addresses, number, table, view)
+        if large:
+            from rtlinker.link.relocate_bulk import relocate_bulk
+
+            overflows += relocate_bulk(addresses, number, large, view)
     return overflows

@@ -7,7 +7,7 @@ Python integers, so nothing wraps by accident; the field says what fits and how 
 
 from __future__ import annotations
 
-from struct import iter_unpack
+from struct import Struct, iter_unpack
 
 from rtlinker.elf.object import Object, Relocations
 from rtlinker.errors import RelocationOverflowError
@@ -20,7 +20,11 @@ from rtlinker.x86_64.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rtlinker.errors import RelocationError
+
+    _Site = tuple[int, bool, Callable[[memoryview, int, int], None], int, int, int, int]
 
 
 class Overflow(Fact):
@@ -45,34 +49,49 @@ def relocate(addresses: Addresses, number: int, table: Relocations, memory: memo
     """
     section = addresses.layout.sections[number][table.section]
     place = addresses.base + section
-    known: dict[int, tuple[int, bool, int, int, int, int, int]] = {}
+    known: dict[int, _Site] = {}
     overflows: list[Overflow] = []
     for offset, info, addend in iter_unpack("<QQq", table.table):
-        entry = known.get(info)
-        if entry is None:
-            entry = known[info] = _prepare(addresses, number, table, info, offset)
-        base, from_site, width, lowest, highest, mask, relaxable = entry
-        if relaxable and addend == RELAXED_ADDEND:
-            if offset >= relaxable and _relax(addresses, number, info, memory, section + offset, place + offset):
-                continue
-        value = base + addend - (place + offset if from_site else 0)
+        site = known.get(info)
+        if site is None:
+            site = known[info] = _prepare(addresses, number, table, info, offset)
+        target, from_site, write, lowest, highest, mask, relaxable = site
+        if (
+            relaxable
+            and addend == RELAXED_ADDEND
+            and offset >= relaxable
+            and _relax(addresses, number, info, memory, section + offset, place + offset)
+        ):
+            continue
+        value = target + addend - place - offset if from_site else target + addend
         if not lowest <= value <= highest:
             value = signed64(value)
             if not lowest <= value <= highest:
                 overflows.append(Overflow(number, table, offset, info, value))
                 continue
-        at = section + offset
-        memory[at : at + width] = (value & mask).to_bytes(width, "little")
+        write(memory, section + offset, value & mask)
     return overflows
 
 
-def _prepare(
-    addresses: Addresses, number: int, table: Relocations, info: int, offset: int
-) -> tuple[int, bool, int, int, int, int, int]:
+def _nothing(memory: memoryview, at: int, value: int) -> None:
+    """R_X86_64_NONE writes nothing."""
+
+
+WRITERS: dict[int, Callable[[memoryview, int, int], None]] = {
+    0: _nothing,
+    1: Struct("<B").pack_into,
+    2: Struct("<H").pack_into,
+    4: Struct("<I").pack_into,
+    8: Struct("<Q").pack_into,
+}
+"""What writes a field of so many bytes."""
+
+
+def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, offset: int) -> _Site:
     """What a site needs to know about its rule and symbol: the symbol's part of the formula, and the field."""
     rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     object = addresses.resolution.objects[number]
-    base = 0
+    field, target = rule.field, 0
     addresses.refuse_ifunc(number, symbol)
     for letter, sign in rule.terms.items():
         if letter in {"A", "P"}:
@@ -81,10 +100,11 @@ def _prepare(
         if value is None:
             if not object.sections.names[table.section].startswith(QUIET):
                 raise discarded_target(object, table, offset, rule, symbol)
-            return 0, False, rule.field.width, -(1 << 64), 1 << 65, 0, 0  # mask 0: raw 0 whatever the addend
-        base += sign * value
-    field = rule.field
-    return base, "P" in rule.terms, field.width, field.lowest, field.highest, field.mask, rule.relaxable
+            # raw 0 whatever the addend: the mask takes all bits away
+            return 0, False, WRITERS[field.width], -(1 << 64), 1 << 65, 0, 0
+        target += sign * value
+    from_site = "P" in rule.terms
+    return target, from_site, WRITERS[field.width], field.lowest, field.highest, field.mask, rule.relaxable
 
 
 def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, rule: Rule) -> int | None:

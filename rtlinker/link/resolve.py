@@ -90,7 +90,11 @@ class _Names:
         self.wanted: list[tuple[str, int, int]] = []
         self.asked: set[str] = set()
         self.pulled: set[tuple[int, int]] = set()
-        self.found: dict[tuple[str, bool], Definition | None] = {}
+        self.early: dict[str, Definition | None] = {}
+        self.found: dict[str, Definition | None] = {}
+        self.early_scopes: list[Scope] = [*inputs.before, inputs.user]
+        self.late_scopes: list[Scope] = [provider for provider in inputs.providers if hasattr(provider, "find")]
+        self.late_scopes.append(inputs.process)
 
     def add(self, object: Object) -> None:
         """Let an object join the link: its groups, its definitions, and what it wants."""
@@ -128,7 +132,7 @@ class _Names:
         return frozenset(dropped)
 
     def _strength(self, number: int, symbol: int) -> int:
-        return FAINT if self.objects[number].symbols.symbol(symbol).bind == STB_WEAK else STRONG
+        return FAINT if self.objects[number].symbols.bind(symbol) == STB_WEAK else STRONG
 
     def _meet(self, name: str, number: int, symbol: int) -> None:
         """Two definitions of a name: decide which owns it, or note the clash."""
@@ -151,7 +155,7 @@ class _Names:
             self.duplicates.append((name, place, self._place(number, name)))
 
     def _unique(self, number: int, symbol: int) -> bool:
-        return self.objects[number].symbols.symbol(symbol).bind == STB_GNU_UNIQUE
+        return self.objects[number].symbols.bind(symbol) == STB_GNU_UNIQUE
 
     def _place(self, number: int, name: str) -> str:
         object = self.objects[number]
@@ -186,8 +190,7 @@ class _Names:
             at += 1
             if name in self.asked or self._defined(name):
                 continue
-            weak = number >= 0 and self.objects[number].symbols.symbol(symbol).bind == STB_WEAK
-            if weak:
+            if number >= 0 and self.objects[number].symbols.bind(symbol) == STB_WEAK:
                 continue
             self.asked.add(name)
             self._bring_in(name, number)
@@ -227,20 +230,24 @@ class _Names:
 
     def outside(self, name: str, early: bool = False) -> Definition | None:
         """The definition outside of the link: `early` asks only earlier links and the user, else all scopes."""
-        key = name, early
-        if key not in self.found:
-            inputs = self.inputs
-            scopes: list[Scope] = [*inputs.before, inputs.user]
-            if not early:
-                scopes += [provider for provider in inputs.providers if hasattr(provider, "find")]
-                scopes.append(inputs.process)
-            self.found[key] = next((found for scope in scopes if (found := _ask(scope, name))), None)
-        return self.found[key]
+        found = self.early if early else self.found
+        if name in found:
+            return found[name]
+        definition = None if early else self.outside(name, early=True)
+        if definition is None:
+            for scope in self.early_scopes if early else self.late_scopes:
+                definition = _ask(scope, name)
+                if definition is not None:
+                    break
+        found[name] = definition
+        return definition
 
 
 def _ask(scope: Scope, name: str) -> Definition | None:
+    if "@" not in name:
+        return scope.find(name)
     base, _, version = name.partition("@")
-    return scope.find(base, version.lstrip("@")) if version else scope.find(name)
+    return scope.find(base, version.lstrip("@"))
 
 
 def _bind(names: _Names) -> tuple[list[dict[int, Binding]], dict[str, list[tuple[int, int]]]]:
@@ -257,11 +264,10 @@ def _bind(names: _Names) -> tuple[list[dict[int, Binding]], dict[str, list[tuple
         wanted += [(name, index.defined[name]) for name in _overruled(names, number, given)]
         wanted += index.commons.items()
         for name, at in wanted:
-            symbol = object.symbols.symbol(at)
             if name not in meanings:
                 meanings[name] = _meaning(names, name, name not in hidden, section_names, given)
             meaning = meanings[name]
-            if meaning is None and symbol.bind == STB_WEAK:
+            if meaning is None and object.symbols.bind(at) == STB_WEAK:
                 meaning = nothing(name)
             if meaning is None:
                 undefined.setdefault(name, []).append((number, at))
@@ -277,7 +283,7 @@ def _hidden(names: _Names) -> set[str]:
         name
         for object, index in zip(names.objects, names.indexes)
         for name, at in index.undefined.items()
-        if object.symbols.symbol(at).visibility in {STV_HIDDEN, STV_INTERNAL}
+        if object.symbols.visibility(at) in {STV_HIDDEN, STV_INTERNAL}
     }
 
 

@@ -14,6 +14,7 @@ from struct import iter_unpack
 
 from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHF_TLS
+from rtlinker.elf.index import section_array
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
 from rtlinker.errors import BadObjectError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
@@ -24,20 +25,25 @@ from rtlinker.x86_64.rules import RULES, Rule, rule_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from rtlinker.link.resolution import Binding
 
 
 class Demand(Fact):
     """What the relocations of a link ask for, each key in the order of its first use.
 
     `slots` need a GOT word and `stubs` may need a far jump: each with one (object, symbol) that stands for the key.
-    `direct` are definitions outside of the link that are reached in 32 bits. `low` is the site that asks for the low
-    2 GiB, or None.
+    `direct` are definitions outside of the link that are reached in 32 bits. `low` is a site that asks for the low
+    2 GiB, or None: the object's number, the table, and the relocation's r_info.
     """
 
     slots: dict[Key, tuple[int, int]]
     stubs: dict[Key, tuple[int, int]]
     direct: dict[Key, Definition]
-    low: str | None
+    low: tuple[int, Relocations, int] | None
 
 
 NEEDS_LOOK = frozenset(
@@ -60,7 +66,12 @@ def scan(resolution: Resolution, engine: str = "auto") -> Demand:
             if table.section in resolution.discarded[number]:
                 continue
             numpy = arrays_for(len(table.table) // 24, engine)
-            for rule, symbol in _kinds_by_arrays(object, table, numpy) if numpy else _kinds(object, table):
+            if numpy:
+                bound = resolution.bound[number]
+                kinds = _kinds_by_arrays(object, table, bound, numpy)
+            else:
+                kinds = _kinds(object, table)
+            for rule, symbol in kinds:
                 collector.look(rule, symbol, table)
     return collector.demand()
 
@@ -79,26 +90,43 @@ def _kinds(object: Object, table: Relocations) -> list[tuple[int, int]]:
     return [(info & 0xFFFFFFFF, info >> 32) for info in seen]
 
 
-def _kinds_by_arrays(object: Object, table: Relocations, numpy: ModuleType) -> list[tuple[int, int]]:
-    """The same as `_kinds`, by columns."""
-    size, count = object.sections.sizes[table.section], len(object.symbols)
+def _kinds_by_arrays(
+    object: Object, table: Relocations, bound: dict[int, Binding], numpy: ModuleType
+) -> list[tuple[int, int]]:
+    """As `_kinds`, by columns, less the pairs that cannot ask for anything: direct sites of the object's own symbols."""
     records = numpy.frombuffer(table.table, dtype=[("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
+    infos = numpy.ascontiguousarray(records["info"])
+    types, symbols = infos.astype(numpy.uint32), (infos >> 32).astype(numpy.int64)
+    _check_by_arrays(object, table, records, numpy)
+    outside = numpy.zeros(len(object.symbols), dtype=bool)
+    outside[[symbol for symbol, meaning in bound.items() if isinstance(meaning, Definition)]] = True
+    always, direct = numpy.zeros(64, dtype=bool), numpy.zeros(64, dtype=bool)
+    always[[number for number in NEEDS_LOOK if RULES[number].needs_slot or RULES[number].sort != "object"]] = True
+    direct[list(NEEDS_LOOK)] = True
+    chosen = always[types] | (direct[types] & outside[symbols])
+    places = ~outside & (section_array(object, numpy) != ABSOLUTE)
+    places[0] = False
+    for rule in RULES.values():
+        if rule.low:  # one site of a place is enough to ask for low memory
+            chosen[numpy.flatnonzero((types == rule.number) & places[symbols])[:1]] = True
+    unique, first = numpy.unique(infos[chosen], return_index=True)
+    ordered = unique[numpy.argsort(first)].tolist()
+    return [(info & 0xFFFFFFFF, info >> 32) for info in ordered]
+
+
+def _check_by_arrays(object: Object, table: Relocations, records: NDArray[Any], numpy: ModuleType) -> None:
+    """Every record names a rule and a symbol that exist, and a site inside the section."""
+    size, count = object.sections.sizes[table.section], len(object.symbols)
     offsets, infos = numpy.ascontiguousarray(records["offset"]), numpy.ascontiguousarray(records["info"])
-    types = infos & 0xFFFFFFFF
-    known = types < 64
+    types = infos.astype(numpy.uint32)
     widths = numpy.full(65, 1 << 62, dtype=numpy.uint64)
     for rule in RULES.values():
         widths[rule.number] = rule.field.width
-    width = widths[numpy.where(known, types, 64)]
-    bad = ~known | (width > 8) | (offsets > size) | (offsets + width > size) | ((infos >> 32) >= count)
+    ends = offsets + widths[numpy.minimum(types, 64)]
+    bad = (ends > size) | (offsets > size) | ((infos >> 32) >= count)
     if bad.any():
         at = int(bad.argmax())
         raise bad_record(object, table, int(offsets[at]), int(infos[at]))
-    look = numpy.zeros(64, dtype=bool)
-    look[list(NEEDS_LOOK)] = True
-    unique, first = numpy.unique(infos[look[types]], return_index=True)
-    ordered = unique[numpy.argsort(first)].tolist()
-    return [(info & 0xFFFFFFFF, info >> 32) for info in ordered]
 
 
 def bad_record(object: Object, table: Relocations, offset: int, info: int) -> BadObjectError:
@@ -132,7 +160,7 @@ class _Collector:
         self.slots: dict[Key, tuple[int, int]] = {}
         self.stubs: dict[Key, tuple[int, int]] = {}
         self.direct: dict[Key, Definition] = {}
-        self.low: str | None = None
+        self.low: tuple[int, Relocations, int] | None = None
         self.number = -1
 
     def enter(self, number: int) -> None:
@@ -154,8 +182,7 @@ class _Collector:
             if rule.direct and meaning.kind != "constant":
                 self.direct[key] = meaning
         if rule.low and self.low is None and self._is_place(object, symbol, meaning):
-            offset = next(at for at, info, _ in iter_unpack("<QQq", table.table) if info == symbol << 32 | number)
-            self.low = f"{object.site_title(table.section, offset)}, {rule.name}"
+            self.low = self.number, table, symbol << 32 | number
 
     def _is_place(self, object: Object, symbol: int, meaning: object) -> bool:
         """Whether the symbol is an address, which low memory can bring in reach, and not a number."""
@@ -177,9 +204,14 @@ def key_of(object: Object, number: int, symbol: int) -> Key:
     return object.symbols.name(symbol)
 
 
+def first_site(object: Object, table: Relocations, info: int) -> str:
+    """The first place of a table with this r_info, as people read it."""
+    offset = next(at for at, there, _ in iter_unpack("<QQq", table.table) if there == info)
+    return object.site_title(table.section, offset)
+
+
 def _refused(object: Object, table: Relocations, rule: Rule, symbol: int) -> Exception:
-    offset = next(at for at, info, _ in iter_unpack("<QQq", table.table) if info == symbol << 32 | rule.number)
-    site, target = object.site_title(table.section, offset), object.symbol_title(symbol)
+    site, target = first_site(object, table, symbol << 32 | rule.number), object.symbol_title(symbol)
     if rule.sort == "tls":
         return UnsupportedError(
             "thread-local storage", "thread-local variables are not supported yet",

@@ -5,8 +5,9 @@ from io import BytesIO
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from rtlinker.elf.builtin import ROUTINES, builtin_archive
+from rtlinker.elf.builtin import R_X86_64_PC32, R_X86_64_PLT32, ROUTINES, builtin_archive
 from rtlinker.errors import BadObjectError
+from rtlinker.x86_64.rules import rule_name
 
 ARCHIVE = builtin_archive()
 
@@ -55,3 +56,7 @@ def test_label_names_archive_and_member() -> None:
 def test_an_offset_of_no_member_is_refused(offset: int) -> None:
     with pytest.raises(BadObjectError):
         ARCHIVE.member_at(offset)
+
+
+def test_the_relocation_numbers_are_those_of_the_table_of_rules() -> None:
+    assert [rule_name(R_X86_64_PC32), rule_name(R_X86_64_PLT32)] == ["R_X86_64_PC32", "R_X86_64_PLT32"]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtlinker.elf import constants as elf
-from rtlinker.elf.kind import file_kind
+from rtlinker.elf.kind import MAGICS, file_kind
 from rtlinker.elf.writer import ObjectWriter
 
 
@@ -69,3 +71,12 @@ def test_only_the_front_of_a_file_is_looked_at() -> None:
 
 def test_a_memoryview_is_looked_at_like_bytes() -> None:
     assert file_kind(memoryview(b"!<arch>\nrest")).kind == "archive"
+
+
+MAGIC_NUMBERS = st.sampled_from([b"", b"/* ", b"\x7fELF", b"\x7fELF\x02\x01", *(magic for magic, _ in MAGICS)])
+
+
+@given(MAGIC_NUMBERS, st.binary(max_size=80))
+def test_any_bytes_have_a_kind_and_a_description(magic: bytes, rest: bytes) -> None:
+    kind = file_kind(magic + rest)
+    assert kind.kind and kind.description

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rtlinker.elf.ldscript import LinkerScript, ScriptEntry, looks_like_script, read_linker_script
-from rtlinker.errors import BadObjectError, UnsupportedError
+from rtlinker.errors import BadObjectError, LinkError, UnsupportedError
 
 LIBC = b"""/* GNU ld script
    Use the shared library, but some functions are only in
@@ -137,3 +139,18 @@ def test_deep_nesting_is_read_in_linear_time() -> None:
     script = read_linker_script(b"GROUP(" + b"AS_NEEDED(" * depth + b"a" + b")" * depth + b")", "x.so")
     assert script is not None
     assert script.entries == (ScriptEntry("a", as_needed=True),)
+
+
+WORDS = st.sampled_from(
+    ["GROUP", "INPUT", "AS_NEEDED", "(", ")", ",", ";", '"', "/*", "*/", "-l", "a.o", "{", "\n", " ", "\0"]
+)
+
+
+@given(st.lists(WORDS, max_size=20))
+def test_any_sequence_of_tokens_is_a_script_or_an_error(words: list[str]) -> None:
+    try:
+        script = read_linker_script("GROUP ( a ) {}".format(" ".join(words)).encode(), "x.so")
+    except LinkError as error:
+        assert isinstance(error, (BadObjectError, UnsupportedError))
+    else:
+        assert script is None or "a" in [entry.name for entry in script.entries]

@@ -1,0 +1,222 @@
+"""What a call does, worked out once per function: the codec of each parameter, and the ctypes function that jumps.
+
+A function whose parameters and result are plain numbers gets a closure that checks types and ranges and calls; all
+others, and all arguments the closure does not like, go the general way.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from rtlinker.bind.codec import BoolCodec, Codec, FloatCodec, IntegerCodec, RefusedCodec
+from rtlinker.bind.ctype import DOUBLE, STRING, VOID, CType, FunctionType, Pointer, Void, declare, plain, size_of
+from rtlinker.bind.failure import failures, raise_failure
+from rtlinker.bind.home import Call, Home, Mismatch, keeper_of, shown
+from rtlinker.bind.passing import INTEGER, carrier_of, eightbytes, is_register_pair, refuse
+from rtlinker.errors import SignatureError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rtlinker.bind.home import Owner
+
+_Jump = ctypes.CFUNCTYPE(None)
+_ANY_POINTER = Pointer(VOID)
+
+
+def native_of(codec: Codec) -> type:
+    """The ctypes type of an argument or result. Raises UnsupportedError for types that cannot be passed."""
+    if codec.native is None:
+        if isinstance(codec, RefusedCodec):
+            codec.encode(None, Call({}))
+        return carrier_of(codec.ctype)
+    return codec.native
+
+
+class Plan:
+    """The general way to call one function: `plan(arguments)`, a tuple."""
+
+    __slots__ = ("address", "codecs", "home", "jump", "name", "result", "type", "variadic")
+
+    def __init__(self, address: int, ctype: FunctionType, name: str, owner: Owner | None) -> None:
+        self.address = address
+        self.type = ctype
+        self.name = name
+        self.home = Home(owner)
+        self.variadic = ctype.variadic or not (ctype.prototyped or ctype.parameters)
+        self.codecs = [_passed(parameter.type, ctype.prototyped).codec for parameter in ctype.parameters]
+        self.result = ctype.result.codec
+        _refuse_spills(ctype)
+        self.jump = _Jump(address)
+        self.jump.restype = None if isinstance(plain(ctype.result), Void) else native_of(self.result)
+        self.jump.argtypes = [native_of(codec) for codec in self.codecs]
+
+    def __call__(self, arguments: tuple[object, ...]) -> object:
+        expected = len(self.codecs)
+        if len(arguments) != expected and not (self.variadic and len(arguments) > expected):
+            raise self.wrong_count(len(arguments))
+        call = Call(keeper_of(self.home.owner))
+        raw = []
+        for codec, value in zip(self.codecs, arguments):
+            try:
+                raw.append(codec.encode(value, call))
+            except Mismatch as error:
+                raise self.misfit(len(raw), str(error)) from None
+        for value in arguments[expected:]:
+            try:
+                raw.append(_promote(value, call))
+            except Mismatch as error:
+                raise self.misfit(len(raw), str(error)) from None
+        answer = self.jump(*raw)
+        for finish in call.after:
+            finish()
+        if failures:
+            raise_failure()
+        return self.result.decode(answer, self.home)
+
+    def wrong_count(self, given: int) -> SignatureError:
+        """The error for a wrong number of arguments."""
+        count = len(self.codecs)
+        least = "at least " if self.variadic else ""
+        verb = "was" if given == 1 else "were"
+        headline = f"{self.name or 'function'} takes {least}{count} argument{'s' * (count != 1)}, {given} {verb} given"
+        return SignatureError(headline[-72:], declare(self.type, self.name))
+
+    def misfit(self, place: int, reason: str) -> SignatureError:
+        """The error for an argument that does not fit its parameter."""
+        label = f"argument {place + 1}"
+        if place < len(self.codecs) and self.type.parameters[place].name:
+            label += f" ({self.type.parameters[place].name})"
+        headline = f"{label}: {reason}"
+        if len(headline) <= 72:
+            return SignatureError(headline, declare(self.type, self.name))
+        return SignatureError(f"{label} does not fit"[-72:], declare(self.type, self.name), reason)
+
+
+def _passed(ctype: CType, prototyped: bool) -> CType:
+    """The type an argument travels as: without a prototype, float goes as double (C17 6.5.2.2p6)."""
+    real = plain(ctype)
+    return DOUBLE if not prototyped and getattr(real, "encoding", "") == "float" and size_of(real) == 4 else ctype
+
+
+def _promote(value: object, call: Call) -> object:
+    """An argument behind '...' or of a function without prototype: 64-bit integer, double, or address.
+
+    An int goes as 64 bits, of which C reads the low ones where it expects less. Raises Mismatch.
+    """
+    if isinstance(value, float | ctypes.c_float):
+        return ctypes.c_double(value if isinstance(value, float) else value.value)
+    if isinstance(value, ctypes._SimpleCData):
+        return value
+    if isinstance(value, int):
+        if -1 << 63 <= value < 1 << 63:
+            return ctypes.c_int64(value)
+        if 0 <= value < 1 << 64:
+            return ctypes.c_uint64(value)
+        raise Mismatch(f"{value} does not fit 64 bits")
+    if hasattr(type(value), "__index__"):
+        return _promote(value.__index__(), call)  # type: ignore[attr-defined]
+    if hasattr(type(value), "__float__"):
+        return _promote(float(value), call)  # type: ignore[arg-type]
+    try:
+        codec = (STRING if isinstance(value, str | bytes) else _ANY_POINTER).codec
+        return ctypes.c_void_p(codec.encode(value, call))  # type: ignore[arg-type]
+    except Mismatch:
+        raise Mismatch(f"wants a number, text or memory, got {shown(value)}") from None
+
+
+def _refuse_spills(ctype: FunctionType) -> None:
+    """An __int128 that finds fewer than two registers goes to the stack 16-byte aligned; our carrier is not."""
+    result = plain(ctype.result)
+    used = 1 if (size_of(result) or 0) > 16 else 0  # the hidden pointer to the result
+    for parameter in ctype.parameters:
+        real = plain(parameter.type)
+        native = native_of(real.codec)
+        if not issubclass(native, ctypes.Structure):
+            used += not issubclass(native, (ctypes.c_float, ctypes.c_double, ctypes.c_longdouble))
+            continue
+        shape, words = eightbytes(real)
+        need = shape.count(INTEGER) if words <= 2 else 0
+        if used + need <= 6:
+            used += need
+        elif is_register_pair(real):
+            raise refuse(parameter.type, "six integer registers are taken, and it needs an aligned place on the stack")
+
+
+def fastest(plan: Plan) -> Callable[[tuple[object, ...]], object]:
+    """A closure for plain numbers that checks and calls, or the plan itself where there is more to do."""
+    result = plan.result
+    simple = type(result) in (Codec, IntegerCodec, FloatCodec, BoolCodec)
+    if plan.variadic or not simple or any(codec.exact is None for codec in plan.codecs) or len(plan.codecs) > 3:
+        return plan
+    checks = [(codec.exact, codec.low, codec.high) for codec in plan.codecs]
+    return (_none, _one, _two, _three)[len(checks)](plan, _quickest(plan), *[part for check in checks for part in check])
+
+
+def _quickest(plan: Plan) -> ctypes._CFuncPtr:
+    """The jump for arguments that are checked already.
+
+    Without `argtypes` ctypes passes a Python int as a C int, in half the time; for what fits 32 bits that is right, since
+    a narrower argument is passed extended to 32 bits.
+    """
+    if any(codec.exact is float or ctypes.sizeof(native_of(codec)) > 4 for codec in plan.codecs):
+        return plan.jump
+    jump = _Jump(plan.address)
+    jump.restype = plan.jump.restype
+    return jump
+
+
+def _none(plan: Plan, jump):  # type: ignore[no-untyped-def]
+    def call(arguments):  # type: ignore[no-untyped-def]
+        if arguments:
+            return plan(arguments)
+        answer = jump()
+        if failures:
+            raise_failure()
+        return answer
+
+    return call
+
+
+def _one(plan: Plan, jump, kind, low, high):  # type: ignore[no-untyped-def]
+    def call(arguments):  # type: ignore[no-untyped-def]
+        if len(arguments) == 1:
+            (a,) = arguments
+            if type(a) is kind and low <= a <= high:
+                answer = jump(a)
+                if failures:
+                    raise_failure()
+                return answer
+        return plan(arguments)
+
+    return call
+
+
+def _two(plan: Plan, jump, kind, low, high, kind_b, low_b, high_b):  # type: ignore[no-untyped-def]
+    def call(arguments):  # type: ignore[no-untyped-def]
+        if len(arguments) == 2:
+            a, b = arguments
+            if type(a) is kind and type(b) is kind_b and low <= a <= high and low_b <= b <= high_b:
+                answer = jump(a, b)
+                if failures:
+                    raise_failure()
+                return answer
+        return plan(arguments)
+
+    return call
+
+
+def _three(plan: Plan, jump, kind, low, high, kind_b, low_b, high_b, kind_c, low_c, high_c):  # type: ignore[no-untyped-def]
+    def call(arguments):  # type: ignore[no-untyped-def]
+        if len(arguments) == 3:
+            a, b, c = arguments
+            fits = type(a) is kind and type(b) is kind_b and type(c) is kind_c
+            if fits and low <= a <= high and low_b <= b <= high_b and low_c <= c <= high_c:
+                answer = jump(a, b, c)
+                if failures:
+                    raise_failure()
+                return answer
+        return plan(arguments)
+
+    return call
