@@ -88,15 +88,23 @@ class UndefinedSymbol:
 
 
 class UndefinedSymbolsError(LinkError):
-    """Names that neither the link nor the process defines. `symbols` holds all of them, as UndefinedSymbol."""
+    """Names that neither the link nor the process defines. `symbols` holds all of them, as UndefinedSymbol.
 
-    def __init__(self, symbols: Sequence[UndefinedSymbol]) -> None:
+    `library` is set when somebody asked a loaded library for a name that it does not have.
+    """
+
+    def __init__(self, symbols: Sequence[UndefinedSymbol], library: str | None = None) -> None:
         count = len(symbols)
         facts = [("symbol", str(symbol)) for symbol in symbols[:SHOWN]]
         if count > SHOWN:
             facts.append(("", f"and {count - SHOWN:,} more"))
-        super().__init__("undefined symbol" if count == 1 else f"{count:,} undefined symbols", facts)
+        headline = "undefined symbol" if count == 1 else f"{count:,} undefined symbols"
+        if library is not None:
+            headline = "no such symbol"
+            facts.append(("library", library))
+        super().__init__(headline, facts)
         self.symbols = tuple(symbols)
+        self.library = library
 
 
 class DuplicateSymbolError(LinkError):

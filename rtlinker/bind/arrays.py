@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.bind.codec import Codec
-from rtlinker.bind.ctype import Array, CType, Record, declare, plain, size_of
+from rtlinker.bind.ctype import Array, CType, declare, plain, size_of
 from rtlinker.bind.home import Call, Home, Mismatch, shown
 from rtlinker.bind.passing import refuse
 from rtlinker.bind.records import Assignment
@@ -134,7 +134,7 @@ class ArrayCodec(Codec):
 
 
 def temporary(element: CType, values: list[object] | tuple[object, ...], call: Call) -> ctypes.Array[ctypes.c_char]:
-    """The values side by side in memory of our own, and one zeroed element after them, as `argv` has. Raises Mismatch."""
+    """The values side by side in memory of our own, and a zeroed element after them, as `argv` has. Raises Mismatch."""
     step = stride(element)
     memory = ctypes.create_string_buffer(step * (len(values) + 1))
     base = ctypes.addressof(memory)
@@ -146,8 +146,3 @@ def temporary(element: CType, values: list[object] | tuple[object, ...], call: C
             raise Mismatch(f"element {place}: {error}") from None
     call.keep.append(memory)
     return memory
-
-
-def holds_records(ctype: CType) -> bool:
-    """True when the type, without its qualifiers, is a struct or union."""
-    return isinstance(plain(ctype), Record)

@@ -16,8 +16,9 @@ from rtlinker.bind.ctype import (
     plain,
     size_of,
 )
+from rtlinker.bind.fast import fastest
 from rtlinker.bind.home import Home, Mismatch
-from rtlinker.bind.plan import Plan, fastest
+from rtlinker.bind.plan import Plan
 from rtlinker.errors import LinkError, SignatureError
 
 TYPE_CHECKING = False
@@ -45,6 +46,7 @@ class Function:
         self._call: Callable[[tuple[object, ...]], object] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
+        """Call the function."""
         if self.owner is not None and self.owner.closed:
             raise LinkError(
                 "library was unloaded",
@@ -85,8 +87,8 @@ class Data:
     """A C variable: `data.value` reads and writes it in place; its docstring is its C declaration.
 
     Structs and arrays are views: `data.value.x = 1`, `data[3] = 7`. `address` is absolute, `size` in bytes (None where
-    unknown), `type` the C text, `ctype` the type as a fact. Values that do not fit raise SignatureError, as do writes to
-    const data; reading after unload raises LinkError.
+    unknown), `type` the C text, `ctype` the type as a fact. Values that do not fit raise SignatureError, as do writes
+    to const data; reading after unload raises LinkError.
     """
 
     def __init__(self, address: int, type: CType, name: str = "", owner: Owner | None = None) -> None:  # noqa: A002

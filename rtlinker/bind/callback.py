@@ -14,6 +14,7 @@ import sys
 from rtlinker.bind.codec import Codec
 from rtlinker.bind.ctype import FunctionType, Pointer, Record, declare, plain
 from rtlinker.bind.failure import keep_failure
+from rtlinker.bind.foreign import ForeignFunction
 from rtlinker.bind.home import Call, Home, Mismatch
 from rtlinker.bind.passing import refuse
 from rtlinker.bind.plan import native_of
@@ -23,6 +24,7 @@ from rtlinker.errors import SignatureError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ctypes import _FuncPointer as Thunk
 
     from rtlinker.bind.ctype import CType
 
@@ -46,7 +48,7 @@ class FunctionPointerCodec(PointerCodec):
         """The entry point: the thunk's for a Python callable."""
         if isinstance(value, str | bytes):
             return None
-        if callable(value) and not isinstance(value, ctypes._CFuncPtr) and not hasattr(value, "ctype"):
+        if callable(value) and not isinstance(value, ForeignFunction) and not hasattr(value, "ctype"):
             return ctypes.cast(thunk(self.function, value, call.keeper), ctypes.c_void_p).value
         return super().address_of(value, call)
 
@@ -61,9 +63,7 @@ class FunctionPointerCodec(PointerCodec):
         return Function(raw, self.function, "", home.owner) if isinstance(raw, int) and raw else None
 
 
-def thunk(
-    ctype: FunctionType, function: Callable[..., object], keeper: dict[object, object]
-) -> ctypes._CFuncPtr:
+def thunk(ctype: FunctionType, function: Callable[..., object], keeper: dict[object, object]) -> Thunk:
     """Machine code that calls `function` as a C function of this type; `keeper` keeps it, once per callable and type.
 
     The callable gets the Python values of its arguments, and what it returns is converted back and checked. Raises
@@ -76,21 +76,21 @@ def thunk(
         key = (ctype, id(function))
         found = keeper.get(key)
     if isinstance(found, tuple):
-        kept: ctypes._CFuncPtr = found[0]
+        kept: Thunk = found[0]
         return kept
     made = _make(ctype, function, keeper, key)
     keeper[key] = (made, function)
     return made
 
 
-def _make(
-    ctype: FunctionType, function: Callable[..., object], keeper: dict[object, object], key: object
-) -> ctypes._CFuncPtr:
+def _make(ctype: FunctionType, function: Callable[..., object], keeper: dict[object, object], key: object) -> Thunk:
     if ctype.variadic:
         raise refuse(ctype, "a Python callable cannot see the arguments behind '...'")
     codecs = [parameter.type.codec for parameter in ctype.parameters]
     result = ctype.result.codec
-    if isinstance(plain(ctype.result), Record) or (result.native and not issubclass(result.native, ctypes._SimpleCData)):
+    if isinstance(plain(ctype.result), Record) or (
+        result.native and not issubclass(result.native, ctypes._SimpleCData)
+    ):
         raise refuse(ctype.result, "ctypes callbacks return numbers and pointers only")
     home = Home()
 
@@ -99,7 +99,7 @@ def _make(
             values = [codec.decode(part, home) for codec, part in zip(codecs, raw)]
             answer = function(*values)
             return None if result.native is None else _answer(result, answer, ctype, keeper, key)
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             if sys._getframe().f_back is None:  # a thread that C made: ctypes passes it to sys.unraisablehook
                 raise
             keep_failure(error)

@@ -14,7 +14,7 @@ from operator import index
 
 from rtlinker.bind.ctype import Array, Base, CType, Enum, FunctionType, Pointer, Record, Refused, Void, declare, plain
 from rtlinker.bind.home import Call, Mismatch, shown
-from rtlinker.bind.passing import carrier_of, refuse
+from rtlinker.bind.passing import refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _SIGNED = {1: ctypes.c_int8, 2: ctypes.c_int16, 4: ctypes.c_int32, 8: ctypes.c_int64}
 _UNSIGNED = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
-_FLOATS = {4: ctypes.c_float, 8: ctypes.c_double, 16: ctypes.c_longdouble}
+FLOATS = {4: ctypes.c_float, 8: ctypes.c_double, 16: ctypes.c_longdouble}
 _LARGEST_FLOAT = 3.4028235677973362e38  # halfway from FLT_MAX to the next step: what rounds to infinity
 
 
 class Codec:
-    """Base: a type without values (void, functions). `exact` is the Python type that needs no more than a range check."""
+    """Base: a type without values (void, functions). `exact` is the Python type that only needs a range check."""
 
     native: type | None = None
     exact: type | None = None
@@ -61,7 +61,7 @@ class Codec:
 class IntegerCodec(Codec):
     """Integers of up to 64 bits: anything with `__index__`, within the type's range."""
 
-    exact = int
+    exact: type | None = int
 
     def __init__(self, ctype: CType, size: int, signed: bool) -> None:
         super().__init__(ctype)
@@ -129,7 +129,7 @@ class FloatCodec(Codec):
 
     def __init__(self, ctype: Base) -> None:
         super().__init__(ctype)
-        self.native = _FLOATS[ctype.size]
+        self.native = FLOATS[ctype.size]
         if ctype.size == 4:
             self.low, self.high = -_LARGEST_FLOAT, _LARGEST_FLOAT
 
@@ -197,64 +197,6 @@ class EnumCodec(IntegerCodec):
         return EnumValue(number, self.names.get(number))
 
 
-class WideCodec(IntegerCodec):
-    """`__int128`, which travels as two registers."""
-
-    exact = None
-
-    def __init__(self, ctype: Base) -> None:
-        super().__init__(ctype, 8, ctype.encoding == "signed")
-        self.native = carrier_of(ctype)
-        self.low, self.high = (-1 << 127, (1 << 127) - 1) if ctype.encoding == "signed" else (0, (1 << 128) - 1)
-
-    def encode(self, value: object, call: Call) -> object:
-        """The number as a carrier."""
-        number = integer(super().encode(value, call), self.ctype)
-        return carrier_of(self.ctype).from_buffer_copy(number.to_bytes(16, "little", signed=self.low < 0))
-
-    def decode(self, raw: object, home: Home) -> object:
-        """The number in a carrier."""
-        return int.from_bytes(bytes(raw), "little", signed=self.low < 0)  # type: ignore[call-overload,no-any-return]
-
-    def load(self, address: int, home: Home) -> object:
-        """The number at `address`."""
-        return int.from_bytes(ctypes.string_at(address, 16), "little", signed=self.low < 0)
-
-    def store(self, address: int, value: object, call: Call) -> None:
-        """Writes all 16 bytes."""
-        ctypes.memmove(address, bytes(self.encode(value, call)), 16)  # type: ignore[call-overload]
-
-
-class ComplexCodec(Codec):
-    """`float _Complex` and `double _Complex`: a Python complex number."""
-
-    def __init__(self, ctype: Base) -> None:
-        super().__init__(ctype)
-        self.native = carrier_of(ctype)
-        self.part = _FLOATS[ctype.size // 2]
-        self.size = ctype.size
-
-    def encode(self, value: object, call: Call) -> object:
-        """The number as a carrier. Raises Mismatch for what is no number."""
-        if isinstance(value, str) or not (hasattr(value, "__complex__") or hasattr(value, "__float__")):
-            raise Mismatch(f"wants a complex number, got {shown(value)}")
-        number = complex(value)  # type: ignore[arg-type]
-        parts = (self.part * 2)(number.real, number.imag)
-        return carrier_of(self.ctype).from_buffer_copy(bytes(parts))
-
-    def decode(self, raw: object, home: Home) -> object:
-        """The complex number in a carrier."""
-        return complex(*(self.part * 2).from_buffer_copy(bytes(raw)))  # type: ignore[call-overload]
-
-    def load(self, address: int, home: Home) -> object:
-        """The complex number at `address`."""
-        return complex(*(self.part * 2).from_address(address))
-
-    def store(self, address: int, value: object, call: Call) -> None:
-        """Writes both parts."""
-        ctypes.memmove(address, bytes(self.encode(value, call)), self.size)  # type: ignore[call-overload]
-
-
 class RefusedCodec(Codec):
     """A type we do not carry: every use of a value is an UnsupportedError with the reason."""
 
@@ -316,15 +258,17 @@ def _base_codec(ctype: Base) -> Codec:
         return CharCodec(ctype)
     if encoding == "bool" and size in _SIGNED:
         return BoolCodec(ctype, size)
-    if encoding == "float" and size in _FLOATS:
+    if encoding == "float" and size in FLOATS:
         return FloatCodec(ctype)
     if encoding == "complex" and size in (8, 16):
+        from rtlinker.bind.wide import ComplexCodec
+
         return ComplexCodec(ctype)
     if encoding in ("signed", "unsigned"):
         if size in _SIGNED:
             return IntegerCodec(ctype, size, encoding == "signed")
         if size == 16:
+            from rtlinker.bind.wide import WideCodec
+
             return WideCodec(ctype)
     return RefusedCodec(ctype)
-
-

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
         """A library as this room sees it: the memory is there until `closed`."""
 
         @property
-        def closed(self) -> bool: ...
+        def closed(self) -> bool:
+            """True once it was unloaded."""
 
 
 class Mismatch(Exception):  # noqa: N818

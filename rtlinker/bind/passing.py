@@ -23,7 +23,7 @@ SSE = "d"
 X87 = "x"
 
 _carriers: dict[tuple[str, int], type[ctypes.Structure]] = {}
-_WORDS = {INTEGER: ctypes.c_uint64, SSE: ctypes.c_double, X87: ctypes.c_longdouble}
+_WORDS: dict[str, type[ctypes._CData]] = {INTEGER: ctypes.c_uint64, SSE: ctypes.c_double, X87: ctypes.c_longdouble}
 
 
 def refuse(ctype: CType, reason: str) -> UnsupportedError:
@@ -42,11 +42,9 @@ def carrier_of(ctype: CType) -> type[ctypes.Structure]:
     shape, words = eightbytes(ctype)
     found = _carriers.get((shape, words))
     if found is None:
-        fields: list[tuple[str, type]] = [(f"w{i}", _WORDS[kind]) for i, kind in enumerate(shape)]
-        if not shape.strip(X87) and words > 4:
-            fields = [("w", _WORDS[X87] * (words // 2))]
-        elif words > 4:
-            fields = [("w", ctypes.c_uint64 * words)]
+        fields: list[tuple[str, type[ctypes._CData]]] = [(f"w{i}", _WORDS[kind]) for i, kind in enumerate(shape)]
+        if words > 4:
+            fields = [("w", ctypes.c_longdouble * (words // 2) if shape[0] == X87 else ctypes.c_uint64 * words)]
         found = type("Carrier", (ctypes.Structure,), {"_fields_": fields})
         _carriers[shape, words] = found
     return found
@@ -84,7 +82,7 @@ def eightbytes(ctype: CType) -> tuple[str, int]:
 
 
 def is_register_pair(ctype: CType) -> bool:
-    """True for a value of 16 bytes that the stack would hold 16-byte aligned, and two integer registers at any place."""
+    """True for a value of 16 bytes that the stack would hold 16-byte aligned, and registers at any place."""
     real = plain(ctype)
     return size_of(real) == 16 and any(
         alignment == 16 and kind == INTEGER for kind, _, alignment in _scalars(real, real, 0)

@@ -1,27 +1,33 @@
-"""What a call does, worked out once per function: the codec of each parameter, and the ctypes function that jumps.
-
-A function whose parameters and result are plain numbers gets a closure that checks types and ranges and calls; all
-others, and all arguments the closure does not like, go the general way.
-"""
+"""What a call does, worked out once per function: the codec of each parameter, and the ctypes function that jumps."""
 
 from __future__ import annotations
 
 import ctypes
 
-from rtlinker.bind.codec import BoolCodec, Codec, FloatCodec, IntegerCodec, RefusedCodec
-from rtlinker.bind.ctype import DOUBLE, STRING, VOID, CType, FunctionType, Pointer, Void, declare, plain, size_of
+from rtlinker.bind.codec import Codec, RefusedCodec
+from rtlinker.bind.ctype import (
+    DOUBLE,
+    STRING,
+    VOID,
+    CType,
+    FunctionType,
+    Pointer,
+    Record,
+    Void,
+    declare,
+    plain,
+    size_of,
+)
 from rtlinker.bind.failure import failures, raise_failure
 from rtlinker.bind.home import Call, Home, Mismatch, keeper_of, shown
-from rtlinker.bind.passing import INTEGER, carrier_of, eightbytes, is_register_pair, refuse
+from rtlinker.bind.passing import INTEGER, X87, carrier_of, eightbytes, is_register_pair, refuse
 from rtlinker.errors import SignatureError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rtlinker.bind.home import Owner
 
-_Jump = ctypes.CFUNCTYPE(None)
+Jump = ctypes.CFUNCTYPE(None)
 _ANY_POINTER = Pointer(VOID)
 
 
@@ -48,11 +54,14 @@ class Plan:
         self.codecs = [_passed(parameter.type, ctype.prototyped).codec for parameter in ctype.parameters]
         self.result = ctype.result.codec
         _refuse_spills(ctype)
-        self.jump = _Jump(address)
+        if isinstance(plain(ctype.result), Record) and eightbytes(ctype.result)[0] == X87:
+            raise refuse(ctype.result, "libffi does not take a struct from an x87 register")
+        self.jump = Jump(address)
         self.jump.restype = None if isinstance(plain(ctype.result), Void) else native_of(self.result)
         self.jump.argtypes = [native_of(codec) for codec in self.codecs]
 
     def __call__(self, arguments: tuple[object, ...]) -> object:
+        """Convert the arguments, call, convert the result."""
         expected = len(self.codecs)
         if len(arguments) != expected and not (self.variadic and len(arguments) > expected):
             raise self.wrong_count(len(arguments))
@@ -142,81 +151,3 @@ def _refuse_spills(ctype: FunctionType) -> None:
             used += need
         elif is_register_pair(real):
             raise refuse(parameter.type, "six integer registers are taken, and it needs an aligned place on the stack")
-
-
-def fastest(plan: Plan) -> Callable[[tuple[object, ...]], object]:
-    """A closure for plain numbers that checks and calls, or the plan itself where there is more to do."""
-    result = plan.result
-    simple = type(result) in (Codec, IntegerCodec, FloatCodec, BoolCodec)
-    if plan.variadic or not simple or any(codec.exact is None for codec in plan.codecs) or len(plan.codecs) > 3:
-        return plan
-    checks = [(codec.exact, codec.low, codec.high) for codec in plan.codecs]
-    return (_none, _one, _two, _three)[len(checks)](plan, _quickest(plan), *[part for check in checks for part in check])
-
-
-def _quickest(plan: Plan) -> ctypes._CFuncPtr:
-    """The jump for arguments that are checked already.
-
-    Without `argtypes` ctypes passes a Python int as a C int, in half the time; for what fits 32 bits that is right, since
-    a narrower argument is passed extended to 32 bits.
-    """
-    if any(codec.exact is float or ctypes.sizeof(native_of(codec)) > 4 for codec in plan.codecs):
-        return plan.jump
-    jump = _Jump(plan.address)
-    jump.restype = plan.jump.restype
-    return jump
-
-
-def _none(plan: Plan, jump):  # type: ignore[no-untyped-def]
-    def call(arguments):  # type: ignore[no-untyped-def]
-        if arguments:
-            return plan(arguments)
-        answer = jump()
-        if failures:
-            raise_failure()
-        return answer
-
-    return call
-
-
-def _one(plan: Plan, jump, kind, low, high):  # type: ignore[no-untyped-def]
-    def call(arguments):  # type: ignore[no-untyped-def]
-        if len(arguments) == 1:
-            (a,) = arguments
-            if type(a) is kind and low <= a <= high:
-                answer = jump(a)
-                if failures:
-                    raise_failure()
-                return answer
-        return plan(arguments)
-
-    return call
-
-
-def _two(plan: Plan, jump, kind, low, high, kind_b, low_b, high_b):  # type: ignore[no-untyped-def]
-    def call(arguments):  # type: ignore[no-untyped-def]
-        if len(arguments) == 2:
-            a, b = arguments
-            if type(a) is kind and type(b) is kind_b and low <= a <= high and low_b <= b <= high_b:
-                answer = jump(a, b)
-                if failures:
-                    raise_failure()
-                return answer
-        return plan(arguments)
-
-    return call
-
-
-def _three(plan: Plan, jump, kind, low, high, kind_b, low_b, high_b, kind_c, low_c, high_c):  # type: ignore[no-untyped-def]
-    def call(arguments):  # type: ignore[no-untyped-def]
-        if len(arguments) == 3:
-            a, b, c = arguments
-            fits = type(a) is kind and type(b) is kind_b and type(c) is kind_c
-            if fits and low <= a <= high and low_b <= b <= high_b and low_c <= c <= high_c:
-                answer = jump(a, b, c)
-                if failures:
-                    raise_failure()
-                return answer
-        return plan(arguments)
-
-    return call

@@ -11,12 +11,12 @@ import ctypes
 
 from rtlinker.bind.arrays import ArrayValue, is_text, stride, temporary
 from rtlinker.bind.codec import Codec
-from rtlinker.bind.ctype import Array, Base, CType, Enum, Pointer, Record, Void, declare, is_const, plain, size_of
+from rtlinker.bind.ctype import Array, Base, CType, Pointer, Record, Void, declare, is_const, plain, size_of
+from rtlinker.bind.foreign import alike, ctypes_address
 from rtlinker.bind.home import Call, Home, Mismatch, shown
-from rtlinker.bind.records import Assignment, RecordCodec, StructValue, same_record
+from rtlinker.bind.records import Assignment, RecordCodec, StructValue
 
 _ALL = (1 << 64) - 1
-_BY_REFERENCE = type(ctypes.byref(ctypes.c_int()))
 _FORMATS = {"signed": "bhilqn", "unsigned": "BHILQN", "bool": "?", "float": "fdg", "char": "cbB", "complex": ""}
 
 
@@ -147,7 +147,7 @@ class PointerCodec(Codec):
             value._home.check()
             self.require(value.type.element)
             return value.address
-        foreign = _ctypes_address(value)
+        foreign = ctypes_address(value)
         if foreign is not None:
             return foreign
         place = getattr(value, "address", None)
@@ -233,7 +233,7 @@ class TypedPointerCodec(PointerCodec):
 
     def accepts(self, found: CType) -> bool:
         """The same type; integers of the same size whatever their sign."""
-        return _alike(plain(self.target), plain(found))
+        return alike(plain(self.target), plain(found))
 
     def decode(self, raw: object, home: Home) -> object:
         """The pointer, false for NULL."""
@@ -255,6 +255,7 @@ class TypedPointerCodec(PointerCodec):
         return super().address_of(value, call)
 
     def one_record(self, value: object, call: Call) -> int:
+        """The address of a temporary struct with the parts of a dict or tuple."""
         codec = self.target.codec
         if not isinstance(codec, RecordCodec) or codec.record.size is None:
             raise Mismatch(f"the layout of {declare(self.target)} is not known")
@@ -265,6 +266,7 @@ class TypedPointerCodec(PointerCodec):
         return made._address
 
     def several(self, values: list[object] | tuple[object, ...], call: Call) -> int:
+        """The address of a temporary array of the values."""
         memory = temporary(self.target, values, call)
         before = memory.raw
         if isinstance(values, list) and not self.const:
@@ -277,31 +279,3 @@ class TypedPointerCodec(PointerCodec):
 
             call.after.append(copy_back)
         return ctypes.addressof(memory)
-
-
-def _alike(one: CType, two: CType) -> bool:
-    if isinstance(one, Base) and isinstance(two, Base):
-        return one.size == two.size and (one.encoding == "float") == (two.encoding == "float")
-    if isinstance(one, Record) and isinstance(two, Record):
-        return same_record(one, two) or (one.name == two.name and None in (one.size, two.size))
-    if isinstance(one, Enum) or isinstance(two, Enum):
-        return size_of(one) == size_of(two)
-    if isinstance(one, Array) and isinstance(two, Array):
-        return _alike(plain(one.element), plain(two.element))
-    return Void in (type(one), type(two)) or type(one) is type(two)
-
-
-def _ctypes_address(value: object) -> int | None:
-    """The address that a ctypes object stands for in a call, or None for other objects."""
-    if isinstance(value, ctypes._SimpleCData):
-        kind = type(value)._type_  # type: ignore[attr-defined]
-        return (value.value if kind == "P" else _cast(value)) or 0 if kind in "PzZ" else ctypes.addressof(value)
-    if isinstance(value, ctypes.Structure | ctypes.Union):
-        return ctypes.addressof(value)
-    if isinstance(value, (ctypes._Pointer, ctypes.Array, ctypes._CFuncPtr, _BY_REFERENCE)):
-        return _cast(value) or 0
-    return None
-
-
-def _cast(value: object) -> int | None:
-    return ctypes.cast(value, ctypes.c_void_p).value  # type: ignore[arg-type]

@@ -103,7 +103,9 @@ class _Parser:
         if len(headline) > 72:
             headline = "bad prototype"
         return SignatureError(
-            headline, f"{self.text}\n{' ' * place}^", f"expected {expected}, found {repr(token) if token else 'the end'}"
+            headline,
+            f"{self.text}\n{' ' * place}^",
+            f"expected {expected}, found {repr(token) if token else 'the end'}",
         )
 
     def whole(self) -> CType:

@@ -1,0 +1,1 @@
+"""What debug information says about the functions and variables of an object."""

@@ -15,6 +15,7 @@ from itertools import accumulate
 from struct import unpack_from
 
 from rtlinker.errors import BadObjectError
+from rtlinker.units import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,14 +56,14 @@ def gnu_columns(file: str, member: Member, table: bytes) -> tuple[Sequence[str],
     count = int.from_bytes(table[:width], "big")
     start = width * (count + 1)
     if start > len(table):
-        raise broken(file, member, f"{count:,} symbols stated, the index has {len(table):,} bytes")
+        raise broken(file, member, f"{plural(count, 'symbol')} stated, the index has {len(table):,} bytes")
     offsets = unpack_from(f">{count}{letter}", table, width)
     names = table[start:].decode("utf-8", "surrogateescape").split("\0")
     if len(names) <= count and count:
-        raise broken(file, member, f"{count:,} symbols stated, {len(names) - 1:,} names")
+        raise broken(file, member, f"{plural(count, 'symbol')} stated, {plural(len(names) - 1, 'name')}")
     rest = [name for name in names[count:] if name.strip("\n")]
     if rest:
-        raise broken(file, member, f"{count:,} symbols stated, {len(rest):,} more names")
+        raise broken(file, member, f"{plural(count, 'symbol')} stated, {plural(len(rest), 'more name')}")
     return names[:count], offsets
 
 

@@ -19,7 +19,7 @@ COLLECT = (
     ("48 8b 02", "mov rax, [rdx]"),
     ("48 3b 42 08", "cmp rax, [rdx+8]"),
     ("73 1a", "jae full"),
-    ("48 ff 02", "inc qword [rdx]"),
+    ("48 ff 02", "inc qword ptr [rdx]"),
     ("48 c1 e0 06", "shl rax, 6"),
     ("48 89 fe", "mov rsi, rdi"),
     ("48 8d 7c 02 10", "lea rdi, [rdx+rax+16]"),

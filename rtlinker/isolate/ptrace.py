@@ -37,6 +37,7 @@ _libc.pthread_sigmask.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p
 _libc.sigtimedwait.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
 _libc.sigaction.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
 _libc.fflush.argtypes = [ctypes.c_void_p]
+_libc.prctl.argtypes = [ctypes.c_int, ctypes.c_ulong]
 
 
 def request(what: int, thread: int, address: Any = None, data: Any = None) -> None:
@@ -100,6 +101,11 @@ def handler_of(number: int) -> int:
 def set_default(number: int) -> None:
     """Give a signal its default action."""
     _libc.sigaction(number, bytes(160), None)
+
+
+def die_with_parent() -> None:
+    """Be killed when the thread that forked us ends (prctl(2), PR_SET_PDEATHSIG)."""
+    _libc.prctl(1, 9)
 
 
 def flush_stdio() -> None:

@@ -32,6 +32,7 @@ STOPPING = (19, 20, 21, 22)
 
 FROM_TERMINAL = (SIGINT, SIGQUIT)
 INTERNAL_ERROR = 70
+UNTRACED = b"u"
 OPTIONS = ptrace.O_EXITKILL | ptrace.O_TRACECLONE | ptrace.O_TRACEEXEC
 
 
@@ -114,6 +115,8 @@ def _run(work: Callable[[], int], ready: int, go: int, mask: bytes) -> None:
         if ptrace.handler_of(SIGINT) != ptrace.SIG_IGN:  # a shell's background job ignores it, and shall
             ptrace.set_default(SIGINT)
         ptrace.set_mask(mask)
+        if answer == UNTRACED:
+            ptrace.die_with_parent()
         if answer:  # without one the parent died
             code = _exit_code(work)
             flush_all()
@@ -141,7 +144,7 @@ def _start(process: int, go: int) -> bool:
         traced = True
     except OSError:
         traced = False
-    os.write(go, b"g")
+    os.write(go, b"t" if traced else UNTRACED)
     return traced
 
 
@@ -272,10 +275,17 @@ def _answer_signals(mask: bytes) -> None:
 
 def _group_of(thread: int) -> int:
     """The process a thread belongs to, 0 if it is gone."""
-    for line in _lines(f"/proc/{thread}/status"):
-        if line.startswith("Tgid:"):
-            return int(line[5:])
-    return 0
+    try:
+        file = os.open(f"/proc/{thread}/status", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        _, _, rest = os.read(file, 4096).partition(b"\nTgid:")
+    except OSError:
+        return 0
+    finally:
+        os.close(file)
+    return int(rest.split(None, 1)[0]) if rest else 0
 
 
 def _program_of(process: int) -> str:
@@ -283,16 +293,3 @@ def _program_of(process: int) -> str:
         return os.readlink(f"/proc/{process}/exe")  # noqa: PTH115  pathlib costs 6 ms to import
     except OSError:
         return "another program"
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        return os.read(file, 4096).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    finally:
-        os.close(file)

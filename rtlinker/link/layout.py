@@ -196,7 +196,7 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
                 together.setdefault(name, []).append(piece)
                 allowed[name] = allowed.get(name, 0) | flag
             elif kind in ARRAYS:
-                order = _GROUPED, ARRAYS[kind], _priority(name), number, index
+                order = _GROUPED, ARRAYS[kind], priority(name), number, index
                 pieces[CONST].append(_Piece(order, number, index, ARRAYS[kind], sizes[index], align))
             else:
                 order = (_ZEROES if kind == SHT_NOBITS else _PLAIN, number, index)
@@ -219,7 +219,7 @@ def _segment(name: str, flags: int) -> str:
     return CONST
 
 
-def _priority(name: str) -> int:
+def priority(name: str) -> int:
     """The order of `.init_array.00101` among its like; the plain section comes last (ld, SORT_BY_INIT_PRIORITY)."""
     tail = name.rpartition(".")[2]
     return int(tail) if tail.isdecimal() else 1 << 32

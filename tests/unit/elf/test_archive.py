@@ -133,6 +133,19 @@ def test_the_darwin_index_with_a_long_name_is_found() -> None:
     assert read_archive(archive, "x.a").index() == {"f": 108}
 
 
+def test_of_two_indexes_the_first_counts() -> None:
+    data = write_archive([("a.o", b"OK")], symbols=[["f"]])
+    second = header(b"/", 10) + b"something\n"
+    first_end = 68 + 10
+    assert read_archive(data[:first_end] + second + data[first_end:], "x.a").index() == {"f": first_end}
+
+
+@pytest.mark.parametrize("name", [b"/<ECSYMBOLS>/", b"/<XFGHASHMAP>/"])
+def test_tables_of_other_systems_are_no_members(name: bytes) -> None:
+    archive = read_archive(b"!<arch>\n" + header(name, 2) + b"??" + header(b"a.o/", 2) + b"OK", "x.a")
+    assert contents(archive) == [("a.o", b"OK")]
+
+
 def test_label_names_archive_and_member() -> None:
     archive = read_archive(write_archive(TWO), "lib/x.a")
     assert archive.label(archive.members[1]) == "lib/x.a(two.o)"
@@ -200,6 +213,15 @@ def test_a_nested_offset_in_an_ordinary_archive_is_refused() -> None:
     assert refused(data).headline == "bad member name"
 
 
+def test_archives_may_lie_eight_deep_inside_each_other(tmp_path: Path) -> None:
+    (tmp_path / "8.a").write_bytes(write_archive([("a.o", b"deep")], index=False))
+    (tmp_path / "7.a").write_bytes(thin_reference(b"8.a", 8))
+    for number in range(7):
+        (tmp_path / f"{number}.a").write_bytes(thin_reference(b"%d.a" % (number + 1), 8 + 60 + 6))
+    archive = read_archive((tmp_path / "0.a").read_bytes(), "0.a", str(tmp_path))
+    assert bytes(archive.contents(archive.members[0])) == b"deep"
+
+
 # broken archives
 
 GOOD = write_archive([("a_name_too_long_for_a_header.o", b"first!"), ("two.o", b"second")], symbols=NAMES)
@@ -259,6 +281,23 @@ def test_an_index_whose_count_lies_is_refused(count: int) -> None:
 def test_a_bsd_index_whose_counts_lie_is_refused(word: int) -> None:
     data = write_archive(TWO, bsd=True, symbols=NAMES)
     assert refused(data[:68] + word.to_bytes(4, "little") + data[72:], "index").headline == "broken archive index"
+
+
+def test_an_index_with_too_few_names_says_how_many() -> None:
+    data = GOOD[:68] + (4).to_bytes(4, "big") + GOOD[72:]
+    assert refused(data, "index").found == "/: 4 symbols stated, 1 name"
+
+
+def test_an_index_whose_last_name_has_no_end_is_refused() -> None:
+    data = (1).to_bytes(4, "big") + (76).to_bytes(4, "big") + b"name"
+    assert refused(b"!<arch>\n" + header(b"/", len(data)) + data, "index").found == "/: 1 symbol stated, 0 names"
+
+
+@pytest.mark.parametrize("size", [4, 1000])
+def test_a_bsd_index_with_an_impossible_size_of_pairs_says_so(size: int) -> None:
+    data = write_archive(TWO, bsd=True, symbols=NAMES)
+    error = refused(data[:68] + size.to_bytes(4, "little") + data[72:], "index")
+    assert f"{size:,} bytes of pairs stated" in error.found
 
 
 @pytest.mark.parametrize("offset", [0, 0x7FFFFFFF])

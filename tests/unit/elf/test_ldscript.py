@@ -48,6 +48,22 @@ def test_quotes_keep_spaces_and_hide_dash_l() -> None:
     ]
 
 
+def test_empty_quotes_end_at_once() -> None:
+    assert [name for name, _, _ in entries(b'INPUT("" a)')] == ["", "a"]
+
+
+def test_of_several_output_formats_the_first_counts() -> None:
+    script = read_linker_script(b'OUTPUT_FORMAT("elf64-x86-64", elf32, "x") INPUT(a)', "x.so")
+    assert script is not None
+    assert script.output_format == "elf64-x86-64"
+
+
+def test_several_search_directories_may_stand_in_one_command() -> None:
+    script = read_linker_script(b'SEARCH_DIR(/a, "/b,c" /d)', "x.so")
+    assert script is not None
+    assert script.search_directories == ("/a", "/b,c", "/d")
+
+
 def test_as_needed_ends_with_its_parenthesis() -> None:
     assert entries(b"GROUP(a AS_NEEDED(b AS_NEEDED(c) d) e)") == [
         ("a", False, False),
@@ -105,12 +121,25 @@ def test_another_command_is_refused_by_name_and_line(text: bytes, command: str, 
         b"INPUT(a) /* no end",
         b'INPUT(a "b)',
         b"OUTPUT_FORMAT(a;b)",
+        b'INPUT(x) INPUT "("a)',
     ],
 )
 def test_a_script_that_is_not_well_formed_is_refused(text: bytes) -> None:
     with pytest.raises(BadObjectError) as caught:
         read_linker_script(text, "x.so")
     assert (caught.value.file, caught.value.where) == ("x.so", "line 1")
+
+
+@pytest.mark.parametrize("text", [b"INPUT(a)\nGROUP a", b"INPUT(a)\nGROUP"])
+def test_a_command_without_parenthesis_is_named_with_its_line(text: bytes) -> None:
+    with pytest.raises(BadObjectError) as caught:
+        read_linker_script(text, "x.so")
+    error = caught.value
+    assert (error.headline, error.found, error.where) == (
+        "linker script is not well-formed",
+        "GROUP without (",
+        "line 2",
+    )
 
 
 @pytest.mark.parametrize(

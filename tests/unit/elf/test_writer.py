@@ -119,7 +119,8 @@ def grouped() -> ELFFile:
     writer.section(".text")
     inline = writer.section(".text.inline", bytes(8), flags=CODE)
     writer.relocation(inline, 0, 1, 0)
-    writer.section(".ordered", flags=elf.SHF_LINK_ORDER, link=inline)
+    writer.section(".ordered", flags=elf.SHF_LINK_ORDER, link=inline, info=7)
+    writer.section(".about", flags=elf.SHF_INFO_LINK, info=inline)
     writer.group(writer.symbol("inline", inline, bind=elf.STB_WEAK), [inline])
     return parsed(writer)
 
@@ -153,6 +154,12 @@ def test_a_link_between_sections_survives_a_group() -> None:
     assert file.get_section(file.get_section_by_name(".ordered")["sh_link"]).name == ".text.inline"
 
 
+def test_info_is_moved_by_a_group_only_when_it_is_a_section() -> None:
+    file = grouped()
+    about = file.get_section_by_name(".about")["sh_info"]
+    assert (file.get_section(about).name, file.get_section_by_name(".ordered")["sh_info"]) == (".text.inline", 7)
+
+
 def test_a_symbol_stays_in_its_section_when_there_is_a_group() -> None:
     file = grouped()
     symbol = file.get_section_by_name(".symtab").get_symbol_by_name("inline")[0]
@@ -174,6 +181,29 @@ def test_a_relocation_of_a_symbol_that_does_not_exist_is_refused() -> None:
     writer = ObjectWriter()
     with pytest.raises(ValueError, match="no symbol 7"):
         writer.relocation(writer.section(".text"), 0, 1, 7)
+
+
+def test_a_relocation_in_no_section_is_refused() -> None:
+    with pytest.raises(ValueError, match="no section 0"):
+        ObjectWriter().relocation(0, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "written"),
+    [
+        (0xFEFF, (0xFEFF, 0xFEFE)),
+        (0xFF00, (0, 0xFEFF)),
+        (0xFF01, (0, elf.SHN_XINDEX)),
+    ],
+)
+def test_numbers_of_16_bits_move_to_section_0_when_they_reach_the_reserved_ones(
+    count: int, written: tuple[int, int]
+) -> None:
+    writer = ObjectWriter()
+    for _ in range(count - 4):
+        writer.section(".x")
+    header = parsed(writer).header
+    assert (header["e_shnum"], header["e_shstrndx"]) == written
 
 
 def many_sections(count: int) -> ELFFile:

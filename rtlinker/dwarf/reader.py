@@ -1,0 +1,241 @@
+"""What one relocatable object says about its functions and variables: `read_declarations`.
+
+Only the top level of each unit is read to find names; types are made when asked for. Names are found as in the symbol
+table (linkage names, for C++ the mangled ones) and as in the source. A definition wins over a declaration.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from rtlinker.bind.ctype import FunctionType
+from rtlinker.dwarf import constants as c
+from rtlinker.errors import BadObjectError, LinkError
+from rtlinker.facts import Fact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from rtlinker.bind.ctype import CType
+    from rtlinker.dwarf.entries import Entry, Unit
+    from rtlinker.dwarf.sections import DebugSections
+    from rtlinker.dwarf.types import TypeReader
+
+    T = TypeVar("T")
+
+_BROKEN = (
+    IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError,
+    struct.error, zlib.error,
+)  # fmt: skip
+_DEEPEST = 32
+
+
+class Declared(Fact):
+    """A function or variable that the object declares: where, under which names, and whether it is defined here.
+
+    `symbol` is its name in the symbol table. `file` is as the compiler recorded it, `line` 0 where unknown.
+    """
+
+    name: str
+    symbol: str
+    file: str
+    line: int
+    static: bool
+    defined: bool
+
+
+class Declarations:
+    """The functions and variables of one object, by name.
+
+    `notes` are sentences for people about information that is elsewhere (split DWARF). Every method may raise
+    BadObjectError for debug information that is broken.
+    """
+
+    def __init__(self, sections: DebugSections | None, name: str) -> None:
+        self._sections = sections
+        self._file = name
+        self._found: dict[int, dict[str, Entry]] = {c.TAG_SUBPROGRAM: {}, c.TAG_VARIABLE: {}}
+        self._list: dict[int, list[Entry]] = {c.TAG_SUBPROGRAM: [], c.TAG_VARIABLE: []}
+        self._units: list[Unit] = []
+        self._signatures: dict[int, Unit] = {}
+        self._types: TypeReader | None = None
+        self._notes: list[str] = []
+
+    def __bool__(self) -> bool:
+        return self._sections is not None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is missing, and where it is."""
+        self._guard(self._reader)
+        return tuple(self._notes)
+
+    def function(self, name: str) -> FunctionType | None:
+        """The type of a function, static ones too, by its symbol's name or its name in the source; or None."""
+        ctype = self._look_up(c.TAG_SUBPROGRAM, name)
+        return ctype if isinstance(ctype, FunctionType) else None
+
+    def variable(self, name: str) -> CType | None:
+        """The type of a variable, static ones too, or None."""
+        return self._look_up(c.TAG_VARIABLE, name)
+
+    def functions(self) -> tuple[Declared, ...]:
+        """Every function that the object defines or declares, in the order of the units."""
+        return self._guard(lambda: self._listed(c.TAG_SUBPROGRAM))
+
+    def variables(self) -> tuple[Declared, ...]:
+        """Every variable at file scope that the object defines or declares."""
+        return self._guard(lambda: self._listed(c.TAG_VARIABLE))
+
+    def _guard(self, work: Callable[[], T]) -> T:
+        """What `work` gives; what goes wrong on the way through broken bytes is a BadObjectError."""
+        try:
+            return work()
+        except LinkError:
+            raise
+        except _BROKEN as error:
+            found = f"{type(error).__name__}: {error}"[:200]
+            raise BadObjectError(self._file, "debug information is broken", found, ".debug_info") from error
+
+    def _look_up(self, tag: int, name: str) -> CType | None:
+        def work() -> CType | None:
+            types = self._reader()
+            entry = self._found[tag].get(name)
+            if entry is None:
+                return None
+            return types.function(entry) if tag == c.TAG_SUBPROGRAM else types.of(entry)
+
+        return self._guard(work) if self._sections is not None else None
+
+    def _reader(self) -> TypeReader:
+        """The reader of types, after the top level of all units was read."""
+        if self._types is None:
+            from rtlinker.dwarf.types import TypeReader
+
+            self._types = TypeReader(self._find, self._guard)
+            if self._sections is not None:
+                self._read_units(self._sections)
+        return self._types
+
+    def _read_units(self, sections: DebugSections) -> None:
+        from rtlinker.dwarf.entries import Unit
+
+        for number, (_, data) in enumerate(sections.units):
+            place = 0
+            while place < len(data):
+                unit = Unit(sections, number, place)
+                place = unit.end
+                if not unit.known:
+                    self._notes.append(f"debug information of DWARF version {unit.version} is not read")
+                    continue
+                self._units.append(unit)
+                if unit.signature is not None:
+                    self._signatures[unit.signature] = unit
+        for unit in self._units:
+            self._note_split(unit)
+            if unit.signature is None:
+                self._read_level(unit, unit.top, 0)
+
+    def _note_split(self, unit: Unit) -> None:
+        elsewhere = unit.top.text(c.AT_DWO_NAME) or unit.top.text(c.AT_GNU_DWO_NAME)
+        if elsewhere:
+            self._notes.append(f"types are in {elsewhere}, since the object was compiled with -gsplit-dwarf")
+
+    def _read_level(self, unit: Unit, parent: Entry, depth: int) -> None:
+        from rtlinker.dwarf.entries import Entry
+
+        if not parent.abbreviation.children or depth > _DEEPEST:
+            return
+        for offset, tag in unit.below(parent.end):
+            if tag in (c.TAG_SUBPROGRAM, c.TAG_VARIABLE):
+                self._add(Entry(unit, offset))
+            elif tag == c.TAG_NAMESPACE:
+                self._read_level(unit, Entry(unit, offset), depth + 1)
+
+    def _add(self, entry: Entry) -> None:
+        names = {self._text(entry, c.AT_NAME), self._symbol(entry)} - {None}
+        if not names:
+            return
+        self._list[entry.tag].append(entry)
+        table = self._found[entry.tag]
+        for name in names:
+            old = table.get(name) if name else None
+            if name and (old is None or (_rank(old) < _rank(entry))):
+                table[name] = entry
+
+    def _text(self, entry: Entry, attribute: int) -> str | None:
+        holder = self._types.holder(entry, attribute) if self._types else None
+        return holder.text(attribute) if holder else None
+
+    def _symbol(self, entry: Entry) -> str | None:
+        return (
+            self._text(entry, c.AT_LINKAGE_NAME)
+            or self._text(entry, c.AT_MIPS_LINKAGE_NAME)
+            or self._text(entry, c.AT_NAME)
+        )
+
+    def _find(self, reference: object) -> Entry | None:
+        """The entry that a reference leads to, or None."""
+        from rtlinker.dwarf.entries import Entry
+
+        if not isinstance(reference, tuple):
+            return None
+        section, offset = reference
+        if section == -1:
+            unit = self._signatures.get(offset)
+            return Entry(unit, unit.type_offset) if unit else None
+        low, high = 0, len(self._units)
+        while low < high:  # the last unit that starts at or before the offset
+            middle = (low + high) // 2
+            unit = self._units[middle]
+            if (unit.section, unit.start) <= (section, offset):
+                low = middle + 1
+            else:
+                high = middle
+        unit = self._units[low - 1] if low else None
+        inside = unit is not None and unit.section == section and unit.start < offset < unit.end
+        return Entry(unit, offset) if unit is not None and inside else None
+
+    def _listed(self, tag: int) -> tuple[Declared, ...]:
+        from rtlinker.dwarf.lines import file_of
+
+        types = self._reader()
+        rows = []
+        for entry in self._list[tag]:
+            line = types.holder(entry, c.AT_DECL_LINE)
+            rows.append(
+                Declared(
+                    self._text(entry, c.AT_NAME) or "",
+                    self._symbol(entry) or "",
+                    file_of(types.holder(entry, c.AT_DECL_FILE) or entry),
+                    (line.number(c.AT_DECL_LINE) or 0) if line else 0,
+                    types.holder(entry, c.AT_EXTERNAL) is None,
+                    _rank(entry) > 0,
+                )
+            )
+        return tuple(rows)
+
+
+def _rank(entry: Entry) -> int:
+    """Definitions before abstract instances before declarations."""
+    if c.AT_DECLARATION in entry.attributes:
+        return 0
+    return 2 if c.AT_LOW_PC in entry.attributes or c.AT_LOCATION in entry.attributes else 1
+
+
+def read_declarations(data: bytes, name: str) -> Declarations:
+    """The declarations in the debug information of one relocatable object; `name` is the file, for errors.
+
+    Empty (and false) where there is none. Raises BadObjectError for broken debug sections; broken entries show when
+    they are asked for. Reads DWARF 2 to 5, compressed sections and type units.
+    """
+    declarations = Declarations(None, name)
+    if b".debug_info" not in data and b".zdebug_info" not in data:
+        return declarations
+    from rtlinker.dwarf.sections import DebugSections
+
+    sections = declarations._guard(lambda: DebugSections(data, name))
+    return Declarations(sections, name) if sections.units else declarations

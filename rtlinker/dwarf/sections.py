@@ -1,0 +1,122 @@
+"""The debug sections of one relocatable object, decompressed and with their relocations applied.
+
+In a relocatable object every reference from one debug section to another is a relocation (DWARF 5 section 7.3.1), and
+type units (`-fdebug-types-section`) are sections of their own: many may be called `.debug_info` or `.debug_types`. Only
+absolute relocations occur there that matter to types: R_X86_64_32 and R_X86_64_64 (psABI table 4.9).
+"""
+
+from __future__ import annotations
+
+import zlib
+from struct import Struct
+
+from rtlinker.errors import BadObjectError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.dwarf.abbreviations import Abbreviation
+
+_SECTION = Struct("<IIQQQQIIQQ")  # Elf64_Shdr
+_RELA = Struct("<QQq")
+_RELOCATIONS, _NOBITS = 4, 8  # SHT_RELA, SHT_NOBITS
+_COMPRESSED = 0x800
+_ABSOLUTE = {1: 8, 10: 4, 11: 4}  # R_X86_64_64, _32, _32S: bytes written
+_RATIO = 1100
+"""zlib cannot make more than 1032 bytes of one; a header that claims more is broken."""
+
+UNITS = (b".debug_info", b".debug_types")
+_WANTED = {
+    *UNITS, b".debug_abbrev", b".debug_str", b".debug_line_str", b".debug_str_offsets", b".debug_line",
+}  # fmt: skip
+
+
+class DebugSections:
+    """`units` are the name and bytes of every `.debug_info` and `.debug_types`; `tables` the other sections by name."""
+
+    __slots__ = ("abbreviations", "files", "name", "tables", "units")
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.units: list[tuple[str, bytes]] = []
+        self.tables: dict[str, bytes] = {}
+        self.abbreviations: dict[tuple[int, int, int, bool], dict[int, Abbreviation]] = {}
+        self.files: dict[tuple[int, int], dict[int, str]] = {}
+        self.name = name
+        headers = _headers(data, name)
+        relocations = {row[7]: row for row in headers if row[1] == _RELOCATIONS}
+        index = int.from_bytes(data[62:64], "little")
+        index = headers[0][6] if index == 0xFFFF and headers else index
+        names = headers[index] if index < len(headers) else None
+        for number, row in enumerate(headers):
+            label = _label(data, names, row[0])
+            plain = b".debug" + label[7:] if label.startswith(b".zdebug") else label
+            if plain not in _WANTED or row[1] == _NOBITS:
+                continue
+            content = _content(data, row, label, name)
+            if number in relocations:
+                content = _relocate(data, content, relocations[number], headers, name)
+            if plain in UNITS:
+                self.units.append((plain.decode(), content))
+            else:
+                self.tables.setdefault(plain.decode(), content)
+
+
+def _headers(data: bytes, name: str) -> list[tuple[int, ...]]:
+    if data[:6] != b"\x7fELF\x02\x01" or len(data) < 64:
+        raise BadObjectError(name, "debug information of another kind of file", data[:6].hex(), "ELF header")
+    start = int.from_bytes(data[40:48], "little")
+    size, count = int.from_bytes(data[58:60], "little"), int.from_bytes(data[60:62], "little")
+    if start and not count and start + 64 <= len(data):  # gABI: more than 65279 sections
+        count = _SECTION.unpack_from(data, start)[5]
+    if size != 64 or start + count * 64 > len(data):
+        raise BadObjectError(name, "section headers run past the end", f"{count} of {size} bytes", hex(start))
+    return list(_SECTION.iter_unpack(data[start : start + 64 * count]))
+
+
+def _label(data: bytes, names: tuple[int, ...] | None, offset: int) -> bytes:
+    if names is None:
+        return b""
+    start = names[4] + offset
+    return data[start : data.find(b"\0", start, start + 64)]
+
+
+def _slice(data: bytes, row: tuple[int, ...], name: str) -> bytes:
+    if row[4] + row[5] > len(data):
+        raise BadObjectError(name, "debug section runs past the end", f"{row[5]} bytes", hex(row[4]))
+    return data[row[4] : row[4] + row[5]]
+
+
+def _content(data: bytes, row: tuple[int, ...], label: bytes, name: str) -> bytes:
+    content = _slice(data, row, name)
+    if row[2] & _COMPRESSED:  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
+        kind, size = int.from_bytes(content[:4], "little"), int.from_bytes(content[8:16], "little")
+        if kind != 1:
+            raise BadObjectError(name, "debug section compressed in an unknown way", f"ch_type {kind}", label.decode())
+        content = content[24:]
+    elif label.startswith(b".zdebug") and content[:4] == b"ZLIB":
+        size, content = int.from_bytes(content[4:12], "big"), content[12:]
+    else:
+        return content
+    if size > _RATIO * len(content) + 64:
+        raise BadObjectError(name, "debug section claims an impossible size", f"{size} bytes", label.decode())
+    found = zlib.decompressobj().decompress(content, size + 1)
+    if len(found) != size:
+        raise BadObjectError(name, "debug section has another size", f"{len(found)} of {size} bytes", label.decode())
+    return found
+
+
+def _relocate(data: bytes, content: bytes, row: tuple[int, ...], headers: list[tuple[int, ...]], name: str) -> bytes:
+    symbols = _slice(data, headers[row[6]], name)
+    values: dict[int, int] = {}
+    patched = bytearray(content)
+    end = len(patched)
+    rows = _slice(data, row, name)
+    for site, word, addend in _RELA.iter_unpack(rows[: len(rows) // 24 * 24]):
+        width = _ABSOLUTE.get(word & 0xFFFFFFFF)
+        if width is None or site + width > end:
+            continue
+        symbol = word >> 32
+        value = values.get(symbol)
+        if value is None:
+            value = values[symbol] = int.from_bytes(symbols[24 * symbol + 8 : 24 * symbol + 16], "little")
+        patched[site : site + width] = (value + addend & (1 << 8 * width) - 1).to_bytes(width, "little")
+    return bytes(patched)

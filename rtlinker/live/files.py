@@ -1,0 +1,130 @@
+"""Files to what a link takes: objects, archives, libraries, and scripts that stand for several of them."""
+
+from __future__ import annotations
+
+import os
+
+from rtlinker.elf.archive import MAGIC, THIN_MAGIC, Archive, read_archive
+from rtlinker.elf.constants import ELFMAG, ET_DYN
+from rtlinker.elf.reader import read_object
+from rtlinker.errors import BadObjectError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rtlinker.elf.archive import Member
+    from rtlinker.elf.builtin import BuiltinArchive
+    from rtlinker.elf.object import Object
+
+
+def read_file(path: str) -> bytes:
+    """A snapshot of a file's bytes: what is loaded from it does not change when the file does.
+
+    Raises OSError with the path (missing, a directory, no permission).
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        data = os.read(descriptor, size + 1)
+        if len(data) == size:
+            return data
+        with open(descriptor, "rb", closefd=False) as rest:  # noqa: PTH123  # it grew, or is no regular file
+            return data + rest.read()
+    except IsADirectoryError as error:
+        raise IsADirectoryError(error.errno, error.strerror, path) from None
+    finally:
+        os.close(descriptor)
+
+
+def sort_of(data: bytes) -> str:
+    """`object`, `archive`, `library` (a shared one) or `script`, as far as the first bytes tell; objects by default."""
+    if data[:8] in {MAGIC, THIN_MAGIC}:
+        return "archive"
+    if data[:4] == ELFMAG:
+        return "library" if data[16:18] == ET_DYN.to_bytes(2, "little") else "object"
+    from rtlinker.elf.ldscript import looks_like_script
+
+    return "script" if looks_like_script(data) else "object"
+
+
+class ArchiveSource:
+    """An archive of a link: members become objects when one of their names is asked for, once each."""
+
+    def __init__(self, archive: Archive | BuiltinArchive) -> None:
+        self.name = archive.name
+        self._archive = archive
+        self._objects: dict[int, Object] = {}
+        self._index: Mapping[str, int] | None = None
+
+    def index(self) -> Mapping[str, int]:
+        """Every name the archive defines, with where its member is; made from the members where there is no index."""
+        if self._index is None:
+            self._index = self._archive.index() if self._archive.has_index else self._archive.index_with(self._names)
+        return self._index
+
+    def object_at(self, position: int) -> Object:
+        """The member whose header is there, as an object. Raises BadObjectError when it is not one."""
+        found = self._objects.get(position)
+        if found is None:
+            member = self._archive.member_at(position)
+            data = bytes(self._archive.contents(member))
+            found = self._objects[position] = read_object(data, self._archive.label(member))
+        return found
+
+    def members(self) -> list[Object]:
+        """All members as objects, in their order."""
+        return [self.object_at(member.header_offset) for member in self._archive.members]
+
+    def _names(self, archive: Archive, member: Member) -> Iterable[str]:
+        from rtlinker.elf.index import index_symbols
+
+        try:
+            found = index_symbols(self.object_at(member.header_offset))
+        except BadObjectError:
+            return ()  # an index made by ar leaves out what is not an object, too
+        return (*found.defined, *found.commons)
+
+
+def read_archive_source(data: bytes, path: str) -> ArchiveSource:
+    """An archive as a source of objects; `path` is what errors call it and where thin members are looked for."""
+    return ArchiveSource(read_archive(data, path, os.path.dirname(path)))  # noqa: PTH120
+
+
+def last_sources() -> tuple[ArchiveSource, ...]:
+    """Archives for names that no shared library has: libc_nonshared's, built in, and libgcc.a where there is one."""
+    from rtlinker.elf.builtin import builtin_archive
+    from rtlinker.host.search import libgcc_archive
+
+    sources = [ArchiveSource(builtin_archive())]
+    path = libgcc_archive()
+    if path is not None:
+        sources.append(read_archive_source(read_file(path), path))
+    return tuple(sources)
+
+
+class LastSource:
+    """The last resorts as one source that reads nothing until it is asked: few links need it, and it costs files."""
+
+    name = "libc_nonshared.a and libgcc.a"
+
+    def __init__(self) -> None:
+        self._sources: tuple[ArchiveSource, ...] | None = None
+        self._index: dict[str, int] = {}
+        self._places: list[tuple[ArchiveSource, int]] = []
+
+    def index(self) -> Mapping[str, int]:
+        """Every name of the archives behind it."""
+        if self._sources is None:
+            self._sources = last_sources()
+            for source in self._sources:
+                for name, position in source.index().items():
+                    if name not in self._index:
+                        self._index[name] = len(self._places)
+                        self._places.append((source, position))
+        return self._index
+
+    def object_at(self, position: int) -> Object:
+        """The member behind one of the index's numbers."""
+        source, place = self._places[position]
+        return source.object_at(place)

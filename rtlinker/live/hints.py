@@ -1,0 +1,36 @@
+"""What to do about an undefined symbol: who has it, or what it may have been meant to be."""
+
+from __future__ import annotations
+
+from rtlinker.errors import SHOWN, UndefinedSymbolsError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtlinker.link.scope import Source
+
+
+def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
+    """Give the first symbols of the error a hint where a library on the search path or an archive of the link has it."""
+    from rtlinker.host.search import who_has
+
+    symbols = error.symbols[:SHOWN]
+    libraries = who_has([symbol.name.partition("@")[0] for symbol in symbols])
+    for symbol in symbols:
+        base = symbol.name.partition("@")[0]
+        inside = [archive.name for archive in archives if base in archive.index()]
+        if inside:
+            symbol.hint = f"{inside[0]} has it, but only for other references (hidden or weak)"
+        elif libraries.get(base):
+            symbol.hint = _library_hint(libraries[base])
+    rebuilt = UndefinedSymbolsError(error.symbols)
+    error.facts = rebuilt.facts
+
+
+def _library_hint(names: Sequence[str]) -> str:
+    first = names[0]
+    stem = first.partition(".so")[0]
+    option = f"-l {stem[3:]}" if stem.startswith("lib") and first != stem else f"-w {first}"
+    others = f" (so do {', '.join(names[1:3])})" if len(names) > 1 else ""
+    return f"{first} has it: add {option}{others}"

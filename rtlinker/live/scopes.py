@@ -1,0 +1,120 @@
+"""Scopes over this process: its global names, one of its libraries, and the images of a linker."""
+
+from __future__ import annotations
+
+from rtlinker.facts import replace
+from rtlinker.host import dynamic
+from rtlinker.link.scope import Definition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import KeysView
+
+    from rtlinker.link.image import Image
+
+
+def examine(definition: Definition) -> Definition:
+    """The definition with kind, size, writability and the providing library, as the process's own tables tell them."""
+    if definition.kind == "constant":
+        return definition
+    from rtlinker.host.examine import examine as examine_address
+
+    place = examine_address(definition.address)
+    provider = place.library if place.library and definition.provider in {"", PROCESS} else definition.provider
+    return replace(
+        definition,
+        kind=definition.kind or place.kind,
+        size=definition.size or place.size,
+        writable=place.writable,
+        provider=provider,
+    )
+
+
+PROCESS = "this process"
+
+
+class ProcessScope:
+    """Every name this process has: dlsym's global scope, the program's own .symtab, libraries loaded RTLD_LOCAL.
+
+    The second is what makes a statically linked host work, whose own functions dlsym cannot see.
+    """
+
+    name = PROCESS
+
+    def find(self, name: str, version: str | None = None) -> Definition | None:
+        """The definition of a name; thread-local variables are not addresses and are not found here."""
+        address = dynamic.find_symbol(name, version)
+        if address is not None:
+            return Definition(name, address, PROCESS)
+        from rtlinker.host.executable import find_in_executable
+        from rtlinker.host.loaded import find_in_library, loaded_libraries
+
+        found = None if version else find_in_executable(name)
+        if found is None:
+            for library in loaded_libraries():
+                found = find_in_library(library, name, version)
+                if found is not None:
+                    break
+        if found is None or found.type == "tls" or not found.address:
+            return None
+        kind = {"function": "function", "ifunc": "function", "data": "data"}.get(found.type)
+        return Definition(name, found.address, found.library, kind, found.size)
+
+    def examine(self, definition: Definition) -> Definition:
+        """See `examine`."""
+        return examine(definition)
+
+
+class LibraryScope:
+    """The names of one shared library and of those it needs, in the dynamic linker's order."""
+
+    def __init__(self, name: str, handle: int) -> None:
+        self.name = name
+        self.handle = handle
+
+    def find(self, name: str, version: str | None = None) -> Definition | None:
+        """What dlsym says for this library."""
+        address = dynamic.find_symbol(name, version, self.handle)
+        return None if address is None else Definition(name, address, self.name)
+
+    def examine(self, definition: Definition) -> Definition:
+        """See `examine`."""
+        return examine(definition)
+
+
+class ImageScope:
+    """What an image that is live shows to later links of the same linker. `hidden` are names that were taken back."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.name = image.resolution.objects[0].name if image.resolution.objects else "an empty link"
+        self.hidden: set[str] = set()
+        self.used = False
+
+    def find(self, name: str, version: str | None = None) -> Definition | None:
+        """The image's own definition of a name that it exports."""
+        if name in self.hidden:
+            return None
+        resolution = self.image.resolution
+        found = resolution.exported(f"{name}@{version}" if version else name)
+        if found is None:
+            return None
+        address = self.image.addresses.of_binding(found)
+        if address is None:
+            return None
+        self.used = True
+        owner = resolution.owners.get(name)
+        return Definition(name, address, resolution.objects[owner].name if owner is not None else self.name)
+
+    def examine(self, definition: Definition) -> Definition:
+        """See `examine`."""
+        return examine(definition)
+
+    def clashes(self, names: KeysView[str]) -> list[tuple[str, str]]:
+        """Those of the names that the image exports, each with the object that defines it."""
+        resolution = self.image.resolution
+        return [
+            (name, resolution.objects[resolution.owners[name]].name)
+            for name in (names & resolution.owners.keys()) - self.hidden
+            if resolution.exported(name) is not None
+        ]

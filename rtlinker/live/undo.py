@@ -1,0 +1,31 @@
+"""The undo stack: every act on the process leaves its inverse here, and unload and rollback are the same walk."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class UndoStack:
+    """Inverses of what was done, taken back last first."""
+
+    __slots__ = ("_inverses",)
+
+    def __init__(self) -> None:
+        self._inverses: list[Callable[[], object]] = []
+
+    def push(self, inverse: Callable[[], object]) -> None:
+        """Remember how to take back an act that has just succeeded."""
+        self._inverses.append(inverse)
+
+    def run(self) -> None:
+        """Take everything back. One failing inverse does not keep the others; the first failure is raised at the end."""
+        failure: BaseException | None = None
+        while self._inverses:
+            try:
+                self._inverses.pop()()
+            except BaseException as error:  # noqa: BLE001  # the rest must still be undone
+                failure = failure or error
+        if failure is not None:
+            raise failure
