@@ -283,7 +283,7 @@ def load(
         for archive in whole_archives:
             linker.load(archive, whole=True)
         for library in libraries:
-            linker.load(_library_path(library, directories))
+            linker.load(library_path(library, directories))
         linker.resolve(start=start)
     except BaseException:
         linker.close()
@@ -292,7 +292,7 @@ def load(
     return Library(linker, ", ".join(os.path.basename(path) for path in shown) or "nothing")  # noqa: PTH119
 
 
-def _library_path(name: str, directories: Sequence[str]) -> str:
+def library_path(name: str, directories: Sequence[str]) -> str:
     """The file that ld's -l means. Raises LinkError when there is none."""
     from rtlinker.host.search import find_library
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SIGNED = {1: ctypes.c_int8, 2: ctypes.c_int16, 4: ctypes.c_int32, 8: ctypes.c_int64}
 _UNSIGNED = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
-FLOATS = {4: ctypes.c_float, 8: ctypes.c_double, 16: ctypes.c_longdouble}
+_FLOATS = {4: ctypes.c_float, 8: ctypes.c_double, 16: ctypes.c_longdouble}
 _LARGEST_FLOAT = 3.4028235677973362e38  # halfway from FLT_MAX to the next step: what rounds to infinity
 
 
@@ -65,7 +65,7 @@ class IntegerCodec(Codec):
 
     def __init__(self, ctype: CType, size: int, signed: bool) -> None:
         super().__init__(ctype)
-        self.native = (_SIGNED if signed else _UNSIGNED)[size]
+        self.native: type = (_SIGNED if signed else _UNSIGNED)[size]
         self.low, self.high = (-1 << 8 * size - 1, (1 << 8 * size - 1) - 1) if signed else (0, (1 << 8 * size) - 1)
 
     def encode(self, value: object, call: Call) -> object:
@@ -88,6 +88,8 @@ class BoolCodec(IntegerCodec):
     def __init__(self, ctype: CType, size: int) -> None:
         super().__init__(ctype, size, False)
         self.high = 1
+        if size == 1:
+            self.native = ctypes.c_bool
 
     def decode(self, raw: object, home: Home) -> object:
         """True or False."""
@@ -129,7 +131,7 @@ class FloatCodec(Codec):
 
     def __init__(self, ctype: Base) -> None:
         super().__init__(ctype)
-        self.native = FLOATS[ctype.size]
+        self.native = _FLOATS[ctype.size]
         if ctype.size == 4:
             self.low, self.high = -_LARGEST_FLOAT, _LARGEST_FLOAT
 
@@ -258,7 +260,7 @@ def _base_codec(ctype: Base) -> Codec:
         return CharCodec(ctype)
     if encoding == "bool" and size in _SIGNED:
         return BoolCodec(ctype, size)
-    if encoding == "float" and size in FLOATS:
+    if encoding == "float" and size in _FLOATS:
         return FloatCodec(ctype)
     if encoding == "complex" and size in (8, 16):
         from rtlinker.bind.wide import ComplexCodec

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 
-from rtlinker.bind.codec import BoolCodec, Codec, FloatCodec, IntegerCodec
+from rtlinker.bind.codec import Codec, FloatCodec, IntegerCodec
 from rtlinker.bind.failure import failures, raise_failure
 from rtlinker.bind.plan import Jump, Plan, native_of
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Check = tuple[type | None, float, float]
+    Check = tuple[Any, float, float]
     Way = Callable[[tuple[Any, ...]], object]
 
 
 def fastest(plan: Plan) -> Callable[[tuple[object, ...]], object]:
     """A closure for plain numbers that checks and calls, or the plan itself where there is more to do."""
-    simple = type(plan.result) in (Codec, IntegerCodec, FloatCodec, BoolCodec)
+    simple = type(plan.result) in (Codec, IntegerCodec, FloatCodec) or plan.result.native is ctypes.c_bool
     if plan.variadic or not simple or any(codec.exact is None for codec in plan.codecs) or len(plan.codecs) > 4:
         return plan
     checks: list[Check] = [(codec.exact, codec.low, codec.high) for codec in plan.codecs]
@@ -71,7 +71,8 @@ def _one(plan: Plan, jump: Callable[..., object], first: Check) -> Way:
 
 
 def _two(plan: Plan, jump: Callable[..., object], first: Check, second: Check) -> Way:
-    (kind, low, high), (kind_b, low_b, high_b) = first, second
+    kind, low, high = first
+    kind_b, low_b, high_b = second
 
     def call(arguments: tuple[Any, ...]) -> object:
         if len(arguments) == 2:
@@ -87,7 +88,9 @@ def _two(plan: Plan, jump: Callable[..., object], first: Check, second: Check) -
 
 
 def _three(plan: Plan, jump: Callable[..., object], first: Check, second: Check, third: Check) -> Way:
-    (kind, low, high), (kind_b, low_b, high_b), (kind_c, low_c, high_c) = first, second, third
+    kind, low, high = first
+    kind_b, low_b, high_b = second
+    kind_c, low_c, high_c = third
 
     def call(arguments: tuple[Any, ...]) -> object:
         if len(arguments) == 3:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+from struct import Struct
 
-from rtlinker.bind.codec import FLOATS, Codec, IntegerCodec, integer
-from rtlinker.bind.ctype import Base
+from rtlinker.bind.codec import Codec, IntegerCodec, integer
+from rtlinker.bind.ctype import Base, declare
 from rtlinker.bind.home import Mismatch, shown
 from rtlinker.bind.passing import carrier_of
 
@@ -48,7 +49,7 @@ class ComplexCodec(Codec):
     def __init__(self, ctype: Base) -> None:
         super().__init__(ctype)
         self.native = carrier_of(ctype)
-        self.part = FLOATS[ctype.size // 2]
+        self.parts = Struct("<2f" if ctype.size == 8 else "<2d")
         self.size = ctype.size
 
     def encode(self, value: object, call: Call) -> object:
@@ -56,22 +57,19 @@ class ComplexCodec(Codec):
         if isinstance(value, str) or not (hasattr(value, "__complex__") or hasattr(value, "__float__")):
             raise Mismatch(f"wants a complex number, got {shown(value)}")
         number = complex(value)  # type: ignore[call-overload]
-        parts = (self.part * 2)(number.real, number.imag)
-        return carrier_of(self.ctype).from_buffer_copy(bytes(parts))
+        try:
+            return carrier_of(self.ctype).from_buffer_copy(self.parts.pack(number.real, number.imag))
+        except OverflowError:
+            raise Mismatch(f"{number!r} does not fit {declare(self.ctype)}") from None
 
     def decode(self, raw: object, home: Home) -> object:
         """The complex number in a carrier."""
-        return _joined(bytes(raw), self.part)  # type: ignore[call-overload]
+        return complex(*self.parts.unpack(bytes(raw)))  # type: ignore[call-overload]
 
     def load(self, address: int, home: Home) -> object:
         """The complex number at `address`."""
-        return _joined(ctypes.string_at(address, self.size), self.part)
+        return complex(*self.parts.unpack(ctypes.string_at(address, self.size)))
 
     def store(self, address: int, value: object, call: Call) -> None:
         """Writes both parts."""
         ctypes.memmove(address, bytes(self.encode(value, call)), self.size)  # type: ignore[call-overload]
-
-
-def _joined(raw: bytes, part: type) -> complex:
-    real, imaginary = (part * 2).from_buffer_copy(raw)  # type: ignore[operator]
-    return complex(real, imaginary)

@@ -166,7 +166,7 @@ def definition(table: DynamicTable, row: int) -> Definition | None:
     name, kind, other, section, value, size = SYMBOL.unpack_from(table.symbols, row * 24)
     type_ = TYPES.get(kind & 15)
     binding = BINDINGS.get(kind >> 4)
-    if section == SHN_UNDEF or type_ is None or binding is None:
+    if section == SHN_UNDEF or type_ is None or binding is None or other & 3 in (1, 2):
         return None
     if section == SHN_ABS:
         if text_at(table.strings, name) in table.version_names.values():

@@ -34,32 +34,45 @@ def protect(image: Image, memory: Reservation, undo: UndoStack) -> None:
             memory.protect(segment.offset, segment.size, segment.letters)
 
 
-def run_constructors(image: Image, undo: UndoStack) -> None:
+def run_constructors(image: Image, undo: UndoStack) -> Callable[[], None]:
     """Run .preinit_array, .ctors and .init_array in their order; leave the destructors to the undo stack.
 
-    Functions get argc, argv and envp as the dynamic linker passes them (gABI, Initialization and Termination).
+    What comes back runs the destructors, once, however often it is called. Functions get argc, argv and envp as the
+    dynamic linker passes them (gABI, Initialization and Termination).
     """
     before, after = startup(image)
     if not before and not after and not needs_finalize(image):
-        return
-    handle = image.address + image.layout.dso_handle
-    undo.push(lambda: run_destructors(after, handle))
+        return _nothing
+    finish = _once(after, image.address + image.layout.dso_handle)
+    undo.push(finish)
     arguments = _arguments()
     for address in before:
         _STARTER(address)(*arguments)
+    return finish
+
+
+def _nothing() -> None:
+    """The destructors of an image that has none."""
+
+
+def _once(functions: list[int], handle: int) -> Callable[[], None]:
+    """What was registered with atexit or __cxa_atexit, last first; then .fini_array and .dtors (__cxa_finalize)."""
+    left = [functions]
+
+    def finish() -> None:
+        if left:
+            destructors = left.pop()
+            libc.__cxa_finalize(handle)
+            for address in destructors:
+                _FINISHER(address)()
+            libc.fflush(None)
+
+    return finish
 
 
 def needs_finalize(image: Image) -> bool:
     """Whether code of the image can have registered something under its __dso_handle."""
     return any("__dso_handle" in index.undefined for index in image.resolution.indexes)
-
-
-def run_destructors(functions: list[int], handle: int) -> None:
-    """What was registered with atexit or __cxa_atexit, last first; then .fini_array and .dtors (__cxa_finalize)."""
-    libc.__cxa_finalize(handle)
-    for address in functions:
-        _FINISHER(address)()
-    libc.fflush(None)
 
 
 _STARTER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)

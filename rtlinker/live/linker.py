@@ -23,7 +23,7 @@ from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -39,7 +39,7 @@ LOCK = RLock()
 class LiveImage:
     """An image in this process, with the way to take it back. `dependents` are images that use its names."""
 
-    __slots__ = ("dependents", "gone", "image", "scope", "started", "undo", "wanted")
+    __slots__ = ("dependents", "finish", "gone", "image", "scope", "started", "undo", "wanted")
 
     def __init__(self, image: Image, undo: UndoStack) -> None:
         self.image = image
@@ -47,6 +47,7 @@ class LiveImage:
         self.scope = ImageScope(image)
         self.wanted = {object.name for object in image.resolution.objects}
         self.dependents: set[LiveImage] = set()
+        self.finish: Callable[[], None] | None = None
         self.started = False
         self.gone = False
 
@@ -227,10 +228,27 @@ class LinkerCore:
             for live in [live for live in self.images if not live.started]:
                 live.started = True
                 try:
-                    run_constructors(live.image, live.undo)
+                    live.finish = run_constructors(live.image, live.undo)
                 except BaseException:
                     self._free(live)
                     raise
+
+    def finish_at_exit(self) -> None:
+        """Let the images' destructors run when C's `exit` is called, after what was registered from now on."""
+        from rtlinker.host.exiting import at_exit
+
+        def finish() -> None:
+            for live in reversed(self.images):
+                if live.finish is not None:
+                    live.finish()
+
+        self.kept["finish at exit"] = at_exit(finish)
+
+    def describe(self, address: int) -> str | None:
+        """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known."""
+        from rtlinker.live.describe import describe
+
+        return describe([live.image for live in self.images], address)
 
     def lookup(self, name: str) -> int | None:
         """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None."""

@@ -50,6 +50,8 @@ class ProcessScope:
         from rtlinker.host.loaded import find_in_library, loaded_libraries
 
         found = None if version else find_in_executable(name)
+        if found is not None and found.binding == "local":
+            found = None  # another file's static function is nobody's to refer to
         if found is None:
             for library in loaded_libraries():
                 found = find_in_library(library, name, version)

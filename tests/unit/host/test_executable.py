@@ -18,10 +18,12 @@ int exported(void) { return twice_static(); }
 __attribute__((weak)) int weakling = 5;
 static int lonely = 9;
 int *keep(void) { return &lonely; }
+static int in_both(void) { return 1; }
+int (*keep_both)(void) = in_both;
 int longer_name(void) { return 0; }
 int main(void) { return per_thread; }
 """
-SECOND = "static int twice_static(void) { return 2; } int also(void) { return twice_static(); }"
+SECOND = "static int twice_static(void) { return 2; } int also(void) { return twice_static(); } int in_both;"
 
 
 def build(path, *flags):
@@ -67,6 +69,11 @@ def test_a_static_function_of_one_file_is_found_as_local(monkeypatch, tmp_path):
 
 def test_a_static_function_of_two_files_is_not_guessed(monkeypatch, tmp_path):
     assert ask(monkeypatch, build(tmp_path), "twice_static") is None
+
+
+def test_a_global_definition_comes_before_a_static_one(monkeypatch, tmp_path):
+    found = ask(monkeypatch, build(tmp_path), "in_both")
+    assert (found.binding, found.type) == ("global", "data")
 
 
 def test_a_weak_definition_says_so(monkeypatch, tmp_path):

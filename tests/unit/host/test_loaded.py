@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from rtlinker.host import library_list, loaded, symbol_tables
+from rtlinker.host.elf_files import dynamic_table, map_elf
 from rtlinker.host.loaded import dynamic_symbols, find_in_library, library_at, loaded_libraries, size_at
 from tests.support.shared import address_of, close_shared, compile_shared, open_shared
 
@@ -148,6 +149,23 @@ def test_what_is_hidden_is_not_found(sample):
     assert find_in_library(sample[2], "hidden_one") is None
 
 
+def test_a_hidden_symbol_left_in_the_dynamic_table_is_not_found(tmp_path):
+    path = compile_shared(tmp_path / "libq.so", "int first(void) { return 1; }")
+    raw = bytearray(path.read_bytes())
+    table = dynamic_table(map_elf(path))
+    name = bytes(table.strings).index(b"\0first\0") + 1
+    entry = struct.pack("<IBB", name, 0x12, 0)
+    assert raw.count(entry) == 1
+    raw[raw.index(entry) + 5] = 2  # ld makes such symbols local, other linkers need not
+    path.write_bytes(raw)
+    handle = open_shared(path)
+    try:
+        assert address_of(handle, "first") is None
+        assert find_in_library(library_of(path), "first") is None
+    finally:
+        close_shared(handle)
+
+
 def test_what_a_library_only_needs_is_not_found_in_it(sample):
     assert find_in_library(sample[2], "__cxa_finalize") is None
 
@@ -218,6 +236,17 @@ def test_columns_hold_each_version_and_which_is_the_default(versioned):
         (name, version, default) for name, version, default in zip(columns.names, columns.versions, columns.defaults)
     }
     assert {("f", "V1", False), ("f", "V2", True)} <= rows
+
+
+def test_the_base_version_is_no_version(tmp_path):
+    (tmp_path / "map").write_text("V1 { global: f; };")
+    path = compile_shared(tmp_path / "libq.so", "int f; int g;", f"-Wl,--version-script={tmp_path}/map")
+    handle = open_shared(path)
+    try:
+        library = library_of(path)
+        assert [find_in_library(library, name).version for name in ("f", "g")] == ["V1", None]
+    finally:
+        close_shared(handle)
 
 
 def test_version_names_are_no_symbols(versioned):

@@ -53,7 +53,6 @@ static volatile int usr; static void on_usr(int n) { usr = n; }
 int own_signal(void) { signal(SIGUSR1, on_usr); raise(SIGUSR1); return usr; }
 static void *exec_now(void *p) { execl("/bin/sh", "sh", "-c", "exit 11", (char *)0); return p; }
 void thread_execs(void) { pthread_t t; pthread_create(&t, 0, exec_now, 0); for (;;) pause(); }
-void unflushed(void) { printf("from C"); }
 """
 
 
@@ -117,18 +116,27 @@ def test_the_child_s_signal_mask_is_ours():
     assert run_in_child(lambda: int(signal.pthread_sigmask(signal.SIG_BLOCK, []) == before)).exit_code == 1
 
 
-def test_buffered_output_of_python_and_c_is_written_once(native, capfd):
+BUFFERED = """if True:
+    import ctypes, sys
+    from rtlinker.isolate.run import run_in_child
     print("before", end=" ")
+    ctypes.CDLL(None).printf(b"C before ")
 
     def work():
-        print("from Python", end=" ")
-        sys.stdout.flush()
-        native.unflushed()
+        print("inside", end=" ")
+        ctypes.CDLL(None).printf(b"C inside ")
         return 0
 
     run_in_child(work)
-    ptrace.flush_stdio()
-    assert capfd.readouterr().out == "before from Python from C"
+    print("after")
+"""
+
+
+def test_buffered_output_of_python_and_c_is_written_once_and_in_order():
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-c", BUFFERED]
+    seen = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert seen == "before C before inside C inside after\n"
 
 
 def test_an_escaped_exception_is_printed_and_exits_70(capfd):

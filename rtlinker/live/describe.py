@@ -1,0 +1,49 @@
+"""Addresses to names: of the images first, then of the process's libraries."""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import SHF_ALLOC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtlinker.link.image import Image
+
+
+def describe(images: Sequence[Image], address: int) -> str | None:
+    """`draw+0x12 (plot.o)` for an absolute address in one of the images or libraries; None where nothing is known."""
+    for image in images:
+        if 0 <= address - image.address < image.layout.size:
+            return _in_image(image, address - image.address)
+    from rtlinker.host.examine import examine
+
+    place = examine(address)
+    if place.symbol:
+        return f"{place.symbol}+{place.offset:#x} ({place.library})"
+    return f"({place.library})" if place.library else None
+
+
+def _in_image(image: Image, offset: int) -> str:
+    for number, object in enumerate(image.resolution.objects):
+        sections = object.sections
+        for index, start in enumerate(image.layout.sections[number]):
+            if start < 0 or not sections.flags[index] & SHF_ALLOC or not start <= offset < start + sections.sizes[index]:
+                continue
+            name, at = _function(object.symbols, index, offset - start) or (sections.names[index], offset - start)
+            return f"{name}+{at:#x} ({object.name})"
+    for key, (stub, _) in image.layout.stubs.items():
+        if stub <= offset < stub + 16:
+            return f"stub of {key}+{offset - stub:#x}"
+    return f"image+{offset:#x}"
+
+
+def _function(symbols, section: int, offset: int) -> tuple[str, int] | None:  # type: ignore[no-untyped-def]
+    """The nearest function or label of the section at or before the offset, with the distance in bytes."""
+    best: tuple[int, str] | None = None
+    for number, defined in enumerate(symbols.sections):
+        if defined == section and symbols.type(number) in {0, 2, 10}:
+            value, name = symbols.value(number), symbols.name(number)
+            if name and value <= offset and (best is None or value >= best[0]):
+                best = value, name
+    return (best[1], offset - best[0]) if best else None
