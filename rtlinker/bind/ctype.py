@@ -172,6 +172,13 @@ def plain(ctype: CType) -> CType:
     return ctype
 
 
+def qualify(words: str, ctype: CType) -> CType:
+    """The type with more qualifiers, in the order `const volatile`."""
+    if isinstance(ctype, Qualified):
+        return Qualified(" ".join(sorted({*words.split(), *ctype.qualifiers.split()})), ctype.target)
+    return Qualified(words, ctype)
+
+
 def is_const(ctype: CType) -> bool:
     """True when the object itself may not be written (an array: when its elements may not)."""
     while True:
@@ -219,7 +226,7 @@ def declare(ctype: CType, name: str = "") -> str:
             text = f"{ctype.qualifiers} {text}".rstrip()
             ctype = ctype.target
         elif isinstance(ctype, Qualified) and isinstance(ctype.target, Array):
-            ctype = Array(Qualified(ctype.qualifiers, ctype.target.element), ctype.target.count)
+            ctype = Array(qualify(ctype.qualifiers, ctype.target.element), ctype.target.count)
         elif isinstance(ctype, Qualified) and isinstance(ctype.target, FunctionType):
             ctype = ctype.target
         else:

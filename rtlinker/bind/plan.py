@@ -20,7 +20,7 @@ from rtlinker.bind.ctype import (
 )
 from rtlinker.bind.failure import failures, raise_failure
 from rtlinker.bind.home import Call, Home, Mismatch, keeper_of, shown
-from rtlinker.bind.passing import INTEGER, X87, carrier_of, eightbytes, is_register_pair, refuse
+from rtlinker.bind.passing import INTEGER, SSE, X87, carrier_of, eightbytes, is_register_pair, refuse
 from rtlinker.errors import SignatureError
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def native_of(codec: Codec) -> type:
 class Plan:
     """The general way to call one function: `plan(arguments)`, a tuple."""
 
-    __slots__ = ("address", "codecs", "home", "jump", "name", "result", "type", "variadic")
+    __slots__ = ("address", "codecs", "home", "jump", "name", "result", "splits", "type", "variadic")
 
     def __init__(self, address: int, ctype: FunctionType, name: str, owner: Owner | None) -> None:
         self.address = address
@@ -53,12 +53,16 @@ class Plan:
         self.variadic = ctype.variadic or not (ctype.prototyped or ctype.parameters)
         self.codecs = [_passed(parameter.type, ctype.prototyped).codec for parameter in ctype.parameters]
         self.result = ctype.result.codec
-        _refuse_spills(ctype)
+        self.splits = _splits(ctype)
         if isinstance(plain(ctype.result), Record) and eightbytes(ctype.result)[0] == X87:
             raise refuse(ctype.result, "libffi does not take a struct from an x87 register")
         self.jump = Jump(address)
         self.jump.restype = None if isinstance(plain(ctype.result), Void) else native_of(self.result)
-        self.jump.argtypes = [native_of(codec) for codec in self.codecs]
+        self.jump.argtypes = [
+            kind
+            for place, codec in enumerate(self.codecs)
+            for kind in ([ctypes.c_uint64, ctypes.c_double] if place in self.splits else [native_of(codec)])
+        ]
 
     def __call__(self, arguments: tuple[object, ...]) -> object:
         """Convert the arguments, call, convert the result."""
@@ -77,6 +81,8 @@ class Plan:
                 raw.append(_promote(value, call))
             except Mismatch as error:
                 raise self.misfit(len(raw), str(error)) from None
+        for place in sorted(self.splits, reverse=True):
+            raw[place : place + 1] = [raw[place].w0, raw[place].w1]  # type: ignore[attr-defined]
         answer = self.jump(*raw)
         for finish in call.after:
             finish()
@@ -135,19 +141,35 @@ def _promote(value: object, call: Call) -> object:
         raise Mismatch(f"wants a number, text or memory, got {shown(value)}") from None
 
 
-def _refuse_spills(ctype: FunctionType) -> None:
-    """An __int128 that finds fewer than two registers goes to the stack 16-byte aligned; our carrier is not."""
+def _splits(ctype: FunctionType) -> frozenset[int]:
+    """Which records must be passed as two scalars: what registers hold is the same, and libffi gets it right.
+
+    libffi copies all 16 bytes of a record to its first register's place; when that is the last integer register, the
+    first SSE argument, which lies behind, is overwritten. The registers are counted as the psABI assigns them (section
+    3.2.3). Raises UnsupportedError for an __int128 that goes to the stack, 16-byte aligned, which our carrier is not.
+    """
     result = plain(ctype.result)
-    used = 1 if (size_of(result) or 0) > 16 else 0  # the hidden pointer to the result
-    for parameter in ctype.parameters:
+    integers = 1 if (size_of(result) or 0) > 16 else 0  # the hidden pointer to the result
+    vectors = 0
+    found = []
+    for place, parameter in enumerate(ctype.parameters):
         real = plain(parameter.type)
         native = native_of(real.codec)
         if not issubclass(native, ctypes.Structure):
-            used += not issubclass(native, (ctypes.c_float, ctypes.c_double, ctypes.c_longdouble))
+            if issubclass(native, (ctypes.c_float, ctypes.c_double)):
+                vectors += 1
+            else:
+                integers += native is not ctypes.c_longdouble
             continue
         shape, words = eightbytes(real)
-        need = shape.count(INTEGER) if words <= 2 else 0
-        if used + need <= 6:
-            used += need
-        elif is_register_pair(real):
-            raise refuse(parameter.type, "six integer registers are taken, and it needs an aligned place on the stack")
+        if words > 2 or shape == X87:
+            continue
+        if integers + shape.count(INTEGER) > 6 or vectors + shape.count(SSE) > 8:
+            if is_register_pair(real):
+                raise refuse(parameter.type, "the registers are taken, and it needs an aligned place on the stack")
+            continue
+        if shape == INTEGER + SSE and integers == 5 and vectors:
+            found.append(place)
+        integers += shape.count(INTEGER)
+        vectors += shape.count(SSE)
+    return frozenset(found)

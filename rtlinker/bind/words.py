@@ -169,7 +169,11 @@ def _short(value: float) -> str:
         return repr(value)
     for digits in range(1, 10):
         text = f"{value:.{digits}g}"
-        if abs(float(text)) <= 3.4028234663852886e38 and struct.pack("f", float(text)) == struct.pack("f", value):
+        try:
+            same = struct.unpack("f", struct.pack("f", float(text)))[0] == value
+        except OverflowError:  # rounded up beyond FLT_MAX
+            continue
+        if same:
             return repr(float(text))
     return repr(value)
 

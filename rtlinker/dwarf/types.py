@@ -12,12 +12,12 @@ from rtlinker.bind.ctype import (
     Member,
     Parameter,
     Pointer,
-    Qualified,
     Record,
     Refused,
     Typedef,
     declare,
     plain,
+    qualify,
     size_of,
 )
 from rtlinker.bind.spelling import NO_REGISTER
@@ -117,10 +117,8 @@ class TypeReader:
         name, kind = entry.text(c.AT_NAME), _KINDS[entry.tag]
         if c.AT_DECLARATION in entry.attributes:
             return Record(kind, name, None)
-        trivial = entry.number(c.AT_CALLING_CONVENTION) != c.CC_PASS_BY_REFERENCE
-        return Record(
-            kind, name, entry.number(c.AT_BYTE_SIZE) or 0, lambda: self.guard(lambda: self.members(entry)), trivial
-        )
+        size = entry.number(c.AT_BYTE_SIZE) or 0
+        return Record(kind, name, size, lambda: self.guard(lambda: self.members(entry)), is_trivial(entry, name))
 
     def members(self, entry: Entry) -> tuple[Member, ...]:
         """Members and base classes, with their offsets."""
@@ -219,12 +217,48 @@ def base_type(entry: Entry) -> CType:
     return Base(name, size, encoding)
 
 
-def qualify(word: str, ctype: CType) -> CType:
-    """The type with one more qualifier, in the order `const volatile`."""
-    if isinstance(ctype, Qualified):
-        words = {word, *ctype.qualifiers.split()}
-        return Qualified(" ".join(sorted(words)), ctype.target)
-    return Qualified(word, ctype)
+def is_trivial(entry: Entry, name: str | None) -> bool:
+    """Whether a class travels by value as a C struct does: no copy constructor or destructor of its own.
+
+    DW_AT_calling_convention says so (DWARF 5 section 5.7.1), but gcc writes it rarely, so its member functions are asked
+    as well (Itanium C++ ABI 1.1, "non-trivial for the purposes of calls"). Bases and members are asked by the caller.
+    """
+    convention = entry.number(c.AT_CALLING_CONVENTION)
+    if convention is not None or entry.unit.top.number(c.AT_LANGUAGE) in c.C_LANGUAGES:
+        return convention != c.CC_PASS_BY_REFERENCE
+    own = (name or "").partition("<")[0]
+    if not entry.abbreviation.children or not own:
+        return True
+    for offset, tag in entry.unit.below(entry.end):
+        if tag == c.TAG_SUBPROGRAM:
+            child = Entry(entry.unit, offset)
+            if c.AT_VIRTUALITY in child.attributes:
+                return False
+            implicit = c.AT_ARTIFICIAL in child.attributes or child.number(c.AT_DEFAULTED) == 1
+            called = child.text(c.AT_NAME)
+            if not implicit and (called == "~" + own or (called == own and takes_itself(child, entry))):
+                return False
+    return True
+
+
+def takes_itself(constructor: Entry, owner: Entry) -> bool:
+    """Whether a constructor copies or moves: its one parameter beside `this` is a reference to its own class."""
+    given = [child for child in constructor.children() if child.tag == c.TAG_FORMAL_PARAMETER]
+    given = [child for child in given if c.AT_ARTIFICIAL not in child.attributes]
+    step = follow(given[0]) if given else None
+    if step is None or step.tag not in (c.TAG_REFERENCE_TYPE, c.TAG_RVALUE_REFERENCE_TYPE):
+        return False
+    step = follow(step)
+    while step is not None and step.tag in (c.TAG_CONST_TYPE, c.TAG_VOLATILE_TYPE):
+        step = follow(step)
+    return step is not None and step.offset == owner.offset
+
+
+def follow(entry: Entry) -> Entry | None:
+    """The entry that DW_AT_type refers to, if it is of the same unit."""
+    target = entry.attributes.get(c.AT_TYPE)
+    inside = isinstance(target, tuple) and target[0] == entry.unit.section
+    return Entry(entry.unit, target[1]) if inside and isinstance(target, tuple) else None
 
 
 def location(value: object) -> int | None:

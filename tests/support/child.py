@@ -28,6 +28,7 @@ def in_child(function: Callable[..., T], *arguments: object) -> T:
     An exception comes back with its type, its fields and the child's traceback as a note. A child that died of a
     signal, or left without an answer, fails the test.
     """
+    __tracebackhide__ = True
     sys.stdout.flush()
     sys.stderr.flush()
     reader, writer = os.pipe()

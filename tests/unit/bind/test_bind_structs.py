@@ -46,7 +46,9 @@ int packed_at(struct packed *p) { return p->i; }
 double wide(int a, struct wide w) { return a + w.v + w.i; }
 double one(struct one o) { return o.v; }
 struct one one_back(double d) { struct one o = {d}; return o; }
-int sum7(int a, int b, int c, int d, int e, struct ints s, struct pair p, struct point q) { return a+b+c+d+e+s.a+s.b+p.a+p.b+q.x+q.y; }
+int sum7(int a, int b, int c, int d, int e, struct ints s, struct pair p, struct point q)
+{ return a+b+c+d+e+s.a+s.b+p.a+p.b+q.x+q.y; }
+double last(double x, int a, int b, int c, int d, int e, struct point p, double y) { return x * 100 + e + p.x + p.y + y; }
 int total(struct node *n) { int s = 0; for (; n; n = n->next) s += n->value; return s; }
 static struct node tail = {0, 2}; struct node chain = {&tail, 1};
 struct node *head(void) { return &chain; }
@@ -195,6 +197,10 @@ def test_a_struct_from_the_x87_stack_is_refused(native):
 
 def test_structs_beyond_the_registers_go_to_the_stack_whole(native):
     assert native.sum7(1, 2, 3, 4, 5, (6, 7), (8, 9), (10, 11)) == 66
+
+
+def test_a_struct_in_the_last_integer_register_leaves_the_doubles_alone(native):
+    assert native.last(7.0, 1, 2, 3, 4, 5, (6, 8.5), 0.25) == 719.75
 
 
 def test_a_struct_that_points_to_itself_is_followed(native):

@@ -1,0 +1,65 @@
+"""One link of HSbase in a fresh process: `python -m tests.bench.hsbase_once before|inside|never COMPANION ... TARGET`.
+
+The word says whether numpy's import counts: it is imported before the clock starts, its time is added (inside), or it
+is never imported (the scalar engine). Prints milliseconds of load_object, of resolve and of the import where it counts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from time import perf_counter
+
+from rtlinker import Linker, UndefinedSymbolsError
+
+LOW = 0x1000_0000
+"""Where the phony definitions start: GHC's code reaches its runtime in 32 bits, so they must be low."""
+
+
+def phony_names(paths: list[Path]) -> list[str]:
+    """The names of GHC's runtime that the objects refer to and nobody here defines."""
+    with Linker() as linker:
+        for path in paths:
+            linker.load_object(path)
+        try:
+            linker.resolve(start=False)
+        except UndefinedSymbolsError as error:
+            return [symbol.name for symbol in error.symbols]
+    return []
+
+
+def prepared(paths: list[Path], phony: list[str], engine: str = "auto") -> Linker:
+    """A linker with the phony names defined and the companions resolved."""
+    linker = Linker(engine=engine)
+    for number, name in enumerate(phony):
+        linker.define(name, LOW + 64 * number)
+    for path in paths:
+        linker.load_object(path)
+    linker.resolve(start=False)
+    return linker
+
+
+def timed(linker: Linker, target: Path) -> tuple[float, float]:
+    """Milliseconds of load_object and of resolve for the target."""
+    start = perf_counter()
+    linker.load_object(target)
+    loaded = perf_counter()
+    linker.resolve(start=False)
+    return (loaded - start) * 1e3, (perf_counter() - loaded) * 1e3
+
+
+def main(when: str, names: list[str]) -> None:
+    """Print the times."""
+    *companions, target = map(Path, names)
+    phony = sys.stdin.read().split()
+    start = perf_counter()
+    if when != "never":
+        importlib.import_module("numpy")
+    imported = (perf_counter() - start) * 1e3
+    linker = prepared(companions, phony, "scalar" if when == "never" else "auto")
+    print(*timed(linker, target), imported if when == "inside" else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

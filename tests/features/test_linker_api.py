@@ -1,0 +1,157 @@
+"""The API for custom runtimes: load, resolve, look up, unload, after GHC's runtime linker."""
+
+from ctypes import CFUNCTYPE, c_int
+
+import pytest
+
+import rtlinker
+from tests.support.child import mapped
+
+ONE = "int base = 10; int one(void) { return base + 1; }"
+TWO = "int one(void); int two(void) { return one() + 1; }"
+
+
+def call(linker, name):
+    return CFUNCTYPE(c_int)(linker.lookup(name))()
+
+
+def test_an_object_is_loaded_from_its_bytes(compile, in_child):
+    data = compile(ONE).read_bytes()
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_object(data)
+            linker.resolve()
+            return call(linker, "one")
+
+    assert in_child(run) == 11
+
+
+def test_a_later_resolve_sees_the_names_of_an_earlier_one(compile, in_child):
+    one, two = compile(ONE), compile(TWO)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            for path in (one, two):
+                linker.load_object(path)
+                linker.resolve()
+            return call(linker, "two"), len(linker.images)
+
+    assert in_child(run) == (12, 2)
+
+
+def test_an_earlier_link_does_not_wait_for_a_later_one(compile, in_child):
+    one, two = compile(ONE), compile(TWO)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_object(two)
+            with pytest.raises(rtlinker.UndefinedSymbolsError):
+                linker.resolve()
+            linker.load_object(one)
+            linker.resolve()
+            return call(linker, "two"), len(linker.images)
+
+    assert in_child(run) == (12, 1)
+
+
+def test_lookup_knows_the_process_and_says_none_for_what_nobody_has(compile, in_child):
+    path = compile(ONE)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_object(path)
+            before = linker.lookup("one")
+            linker.resolve()
+            return before, linker.lookup("one") is None, linker.lookup("no_such_name"), linker.lookup("getpid") is None
+
+    assert in_child(run) == (None, False, None, False)
+
+
+def test_lookup_brings_in_a_member_of_an_archive(compile, archive, in_child):
+    path = archive("lib.a", compile(ONE), compile(TWO))
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_archive(path)
+            linker.resolve()
+            return call(linker, "two"), [pull.symbol for pull in linker.pulls()]
+
+    assert in_child(run) == (12, ["two", "one"])
+
+
+def test_a_library_serves_the_references(compile, shared, in_child):
+    library, path = shared("int one(void) { return 5; }", "libone.so"), compile(TWO)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_library(library)
+            linker.load_object(path)
+            linker.resolve()
+            return call(linker, "two")
+
+    assert in_child(run) == 6
+
+
+def test_unload_takes_the_names_and_gives_the_memory_back(compile, in_child):
+    one = compile(ONE)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            linker.load_object(one)
+            linker.resolve()
+            address = linker.lookup("one")
+            linker.unload(one)
+            return mapped(address), linker.lookup("one")
+
+    assert in_child(run) == ("", None)
+
+
+def test_memory_that_others_use_stays_until_they_go(compile, in_child):
+    one, two = compile(ONE), compile(TWO)
+
+    def run():
+        with rtlinker.Linker() as linker:
+            for path in (one, two):
+                linker.load_object(path)
+                linker.resolve()
+            address = linker.lookup("one")
+            linker.unload(one)
+            used = linker.lookup("one"), mapped(address), call(linker, "two")
+            linker.unload(two)
+            return used, mapped(address)
+
+    assert in_child(run) == ((None, "r-xp", 12), "")
+
+
+def test_after_unload_a_new_version_takes_the_name(compile, in_child):
+    one, two, newer = compile(ONE), compile(TWO), compile("int one(void) { return 500; }")
+
+    def run():
+        with rtlinker.Linker() as linker:
+            for path in (one, two):
+                linker.load_object(path)
+                linker.resolve()
+            linker.unload(one)
+            linker.load_object(newer)
+            linker.resolve()
+            return call(linker, "one"), call(linker, "two")  # what was bound stays bound
+
+    assert in_child(run) == (500, 12)
+
+
+def test_unloading_what_is_not_there_is_an_error(in_child):
+    with pytest.raises(rtlinker.LinkError, match="nothing of that name"):
+        in_child(lambda: rtlinker.Linker().unload("nothing.o"))
+
+
+def test_a_closed_linker_says_so(compile, in_child):
+    path = compile(ONE)
+
+    def run():
+        linker = rtlinker.Linker()
+        linker.close()
+        linker.load_object(path)
+
+    with pytest.raises(rtlinker.LinkError, match="closed"):
+        in_child(run)
