@@ -10,7 +10,7 @@ ctypes cuts integers to size in silence, so ranges are checked here.
 from __future__ import annotations
 
 import ctypes
-from operator import index
+from _operator import index
 
 from rtlinker.bind.ctype import Array, Base, CType, Enum, FunctionType, Pointer, Record, Refused, Void, declare, plain
 from rtlinker.bind.home import Call, Mismatch, shown

@@ -198,6 +198,20 @@ class Unit:
             yield place, abbreviation.tag
             place = self.after(place, abbreviation)
 
+    def within(self, place: int) -> Iterator[tuple[int, int]]:
+        """The (offset, tag) of every entry of the subtrees of one level that starts at `place`, in order."""
+        depth = 1
+        while depth and place < self.end:
+            code, _ = uleb(self.data, place)
+            if code == 0:
+                depth -= 1
+                place += 1
+                continue
+            abbreviation = self.abbreviations[code]
+            yield place, abbreviation.tag
+            place = self.skip(place, abbreviation)
+            depth += abbreviation.children
+
     def after(self, place: int, abbreviation: Abbreviation) -> int:
         """Where the subtree of the entry at `place` ends."""
         if abbreviation.children and abbreviation.sibling:

@@ -7,9 +7,8 @@ table (linkage names, for C++ the mangled ones) and as in the source. A definiti
 from __future__ import annotations
 
 import struct
-import zlib
 
-from rtlinker.bind.ctype import FunctionType
+from rtlinker.bind.ctype import FunctionType, declare
 from rtlinker.dwarf import constants as c
 from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.facts import Fact
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 _BROKEN = (
     IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError,
-    struct.error, zlib.error,
+    struct.error,
 )  # fmt: skip
 _DEEPEST = 32
 
@@ -105,7 +104,7 @@ class Declarations:
             types = self._reader()
             entry = self._found[tag].get(name)
             if entry is None:
-                return None
+                return self._static_local(types, name) if tag == c.TAG_VARIABLE and "." in name else None
             return types.function(entry) if tag == c.TAG_SUBPROGRAM else types.of(entry)
 
         return self._guard(work) if self._sections is not None else None
@@ -166,6 +165,27 @@ class Declarations:
             if name and (old is None or (_rank(old) < _rank(entry))):
                 table[name] = entry
 
+    def _static_local(self, types: TypeReader, symbol: str) -> CType | None:
+        """The type of a static variable in a function: gcc names it `calls.0`, clang `size.calls`.
+
+        None where several could be meant and differ.
+        """
+        first, _, rest = symbol.partition(".")
+        function, wanted = (None, first) if rest.isdigit() else (first, rest.partition(".")[0])
+        found: CType | None = None
+        for outer in self._list[c.TAG_SUBPROGRAM]:
+            if not outer.abbreviation.children or function not in (None, self._symbol(outer)):
+                continue
+            for offset, tag in outer.unit.within(outer.end):
+                entry = type(outer)(outer.unit, offset) if tag == c.TAG_VARIABLE else None
+                if entry is None or entry.text(c.AT_NAME) != wanted or not _is_static(entry):
+                    continue
+                ctype = types.of(entry)
+                if found is not None and declare(found) != declare(ctype):
+                    return None
+                found = ctype
+        return found
+
     def _text(self, entry: Entry, attribute: int) -> str | None:
         holder = self._types.holder(entry, attribute) if self._types else None
         return holder.text(attribute) if holder else None
@@ -224,6 +244,12 @@ def _rank(entry: Entry) -> int:
     if c.AT_DECLARATION in entry.attributes:
         return 0
     return 2 if c.AT_LOW_PC in entry.attributes or c.AT_LOCATION in entry.attributes else 1
+
+
+def _is_static(entry: Entry) -> bool:
+    """Whether a variable in a function has an address of its own: DW_OP_addr or DW_OP_addrx begins its location."""
+    place = entry.attributes.get(c.AT_LOCATION)
+    return isinstance(place, memoryview) and len(place) > 0 and place[0] in (0x03, 0xA1)
 
 
 def read_declarations(data: bytes, name: str) -> Declarations:

@@ -7,7 +7,6 @@ absolute relocations occur there that matter to types: R_X86_64_32 and R_X86_64_
 
 from __future__ import annotations
 
-import zlib
 from struct import Struct
 
 from rtlinker.errors import BadObjectError
@@ -98,7 +97,12 @@ def _content(data: bytes, row: tuple[int, ...], label: bytes, name: str) -> byte
         return content
     if size > _RATIO * len(content) + 64:
         raise BadObjectError(name, "debug section claims an impossible size", f"{size} bytes", label.decode())
-    found = zlib.decompressobj().decompress(content, size + 1)
+    import zlib
+
+    try:
+        found = zlib.decompressobj().decompress(content, size + 1)
+    except zlib.error as error:
+        raise BadObjectError(name, "debug section does not decompress", str(error), label.decode()) from error
     if len(found) != size:
         raise BadObjectError(name, "debug section has another size", f"{len(found)} of {size} bytes", label.decode())
     return found

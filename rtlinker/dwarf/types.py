@@ -162,7 +162,7 @@ class TypeReader:
             if child.tag == c.TAG_SUBRANGE_TYPE:
                 bound, count = child.number(c.AT_UPPER_BOUND), child.number(c.AT_COUNT)
                 if count is None and bound is not None:
-                    count = 0 if bound in (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF) else bound + 1
+                    count = 0 if bound in (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF) else max(bound + 1, 0)
                 counts.append(count)
         ctype = self.of(entry)
         for count in reversed(counts or [None]):
@@ -220,8 +220,9 @@ def base_type(entry: Entry) -> CType:
 def is_trivial(entry: Entry, name: str | None) -> bool:
     """Whether a class travels by value as a C struct does: no copy constructor or destructor of its own.
 
-    DW_AT_calling_convention says so (DWARF 5 section 5.7.1), but gcc writes it rarely, so its member functions are asked
-    as well (Itanium C++ ABI 1.1, "non-trivial for the purposes of calls"). Bases and members are asked by the caller.
+    DW_AT_calling_convention says so (DWARF 5 section 5.7.1), but gcc writes it rarely, so its member functions are
+    asked as well (Itanium C++ ABI 1.1, "non-trivial for the purposes of calls"). Bases and members are for the
+    caller to ask.
     """
     convention = entry.number(c.AT_CALLING_CONVENTION)
     if convention is not None or entry.unit.top.number(c.AT_LANGUAGE) in c.C_LANGUAGES:

@@ -31,11 +31,15 @@ BINDINGS = (STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE)
 
 
 class Index(Fact):
-    """The names that are not local, each with its symbol index. A name `f@@V` is also entered as `f` and `f@V`."""
+    """The names that are not local, each with its symbol index. A name `f@@V` is also entered as `f` and `f@V`.
+
+    `repeats` are further symbols with a name that an earlier one of the object has; compilers make none.
+    """
 
     defined: dict[str, int]
     commons: dict[str, int]
     undefined: dict[str, int]
+    repeats: tuple[tuple[str, int], ...] = ()
 
 
 def index_symbols(object: Object, engine: str = "auto") -> Index:
@@ -57,6 +61,7 @@ def _by_loop(object: Object) -> Index:
     defined: dict[str, int] = {}
     commons: dict[str, int] = {}
     undefined: dict[str, int] = {}
+    repeats: list[tuple[str, int]] = []
     for number, (name, info, _, section, value, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
@@ -72,11 +77,13 @@ def _by_loop(object: Object) -> Index:
         if info >> 4 not in BINDINGS:
             raise _bad_symbol(object, number)
         text = text_at(strings, name)
-        if section > 0 or section == ABSOLUTE:
-            defined.setdefault(text, number)
+        if text in defined or text in undefined or text in commons:
+            repeats.append((text, number))
+        elif section > 0 or section == ABSOLUTE:
+            defined[text] = number
         else:
-            (commons if section else undefined).setdefault(text, number)
-    return Index(defined, commons, undefined)
+            (commons if section else undefined)[text] = number
+    return Index(defined, commons, undefined, tuple(repeats))
 
 
 def _by_arrays(object: Object, numpy: ModuleType) -> Index:
@@ -97,11 +104,14 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     first = symbols.first_global
     names = names_of(strings, table["name"][first:], numpy)
     defined = dict(zip(names, range(first, len(table))))
+    repeats: tuple[tuple[str, int], ...] = ()
     if len(defined) != len(names):  # the first of two equal names stays
         defined = dict(zip(reversed(names), range(len(table) - 1, first - 1, -1)))
+        repeats = tuple([(name, first + at) for at, name in enumerate(names) if defined[name] != first + at])
     there = sections[first:]
     commons = _take(defined, names, first, numpy.flatnonzero(numpy.isin(there, COMMONS)).tolist())
-    return Index(defined, commons, _take(defined, names, first, numpy.flatnonzero(there == 0).tolist()))
+    undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
+    return Index(defined, commons, undefined, repeats)
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:
@@ -110,8 +120,7 @@ def _take(defined: dict[str, int], names: list[str], first: int, positions: list
     for position in positions:
         name = names[position]
         if defined.get(name) == first + position:
-            del defined[name]
-        taken.setdefault(name, first + position)
+            taken[name] = defined.pop(name)
     return taken
 
 

@@ -13,7 +13,7 @@ from rtlinker.elf.object import Object, Relocations
 from rtlinker.errors import RelocationOverflowError
 from rtlinker.facts import Fact
 from rtlinker.link.addresses import Addresses
-from rtlinker.link.scan import discarded_target
+from rtlinker.link.scan import lost_target
 from rtlinker.units import signed64
 from rtlinker.x86_64.relaxations import RELAXED_ADDEND, match_relaxation
 from rtlinker.x86_64.rules import RULES, Rule
@@ -99,7 +99,7 @@ def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, o
         value = letter_value(addresses, number, symbol, letter, rule)
         if value is None:
             if not object.sections.names[table.section].startswith(QUIET):
-                raise discarded_target(object, table, offset, rule, symbol)
+                raise lost_target(object, table, offset, rule, symbol)
             # raw 0 whatever the addend: the mask takes all bits away
             return 0, False, WRITERS[field.width], -(1 << 64), 1 << 65, 0, 0
         target += sign * value

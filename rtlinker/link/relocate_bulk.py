@@ -15,7 +15,7 @@ from rtlinker.elf.object import ABSOLUTE, Relocations
 from rtlinker.link.addresses import REACH, Addresses
 from rtlinker.link.relocate import QUIET, Overflow, letter_value
 from rtlinker.link.resolution import InObject
-from rtlinker.link.scan import discarded_target
+from rtlinker.link.scan import lost_target
 from rtlinker.x86_64.relaxations import RELAXATIONS, RELAXED_ADDEND
 from rtlinker.x86_64.rules import RULES, WORD64, Rule
 
@@ -115,7 +115,7 @@ class _Sites:
     def _check_gone(self, offset: int, symbol: int) -> None:
         object = self.addresses.resolution.objects[self.number]
         if not object.sections.names[self.table.section].startswith(QUIET):
-            raise discarded_target(object, self.table, offset, self.rule, symbol)
+            raise lost_target(object, self.table, offset, self.rule, symbol)
 
     def _relax(self, image: NDArray[numpy.uint8]) -> None:
         """Rewrite the loads of known form whose target is in reach; the sites that remain need their slot."""

@@ -115,6 +115,9 @@ class _Names:
         for earlier in self.inputs.before:
             for name, place in earlier.clashes(mine.keys()):
                 self._meet_earlier(name, number, place)
+        for name, at in index.repeats:
+            if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
+                self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
         fresh = dict.fromkeys(mine, number)
         for name in lost:
             del fresh[name]
@@ -157,9 +160,9 @@ class _Names:
     def _unique(self, number: int, symbol: int) -> bool:
         return self.objects[number].symbols.bind(symbol) == STB_GNU_UNIQUE
 
-    def _place(self, number: int, name: str) -> str:
+    def _place(self, number: int, name: str, at: int | None = None) -> str:
         object = self.objects[number]
-        symbol = object.symbols.symbol(self.indexes[number].defined[name])
+        symbol = object.symbols.symbol(self.indexes[number].defined[name] if at is None else at)
         if symbol.section < 0:
             return f"{object.name} (absolute {symbol.value:#x})"
         return f"{object.name}:({object.sections.names[symbol.section]}+{symbol.value:#x})"
@@ -262,7 +265,7 @@ def _bind(names: _Names) -> tuple[list[dict[int, Binding]], dict[str, list[tuple
         mine: dict[int, Binding] = {}
         wanted = list(index.undefined.items())
         wanted += [(name, index.defined[name]) for name in _overruled(names, number, given)]
-        wanted += index.commons.items()
+        wanted += [*index.commons.items(), *index.repeats]
         for name, at in wanted:
             if name not in meanings:
                 meanings[name] = _meaning(names, name, name not in hidden, section_names, given)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from struct import iter_unpack
 
 from rtlinker.arrays import arrays_for
-from rtlinker.elf.constants import SHF_TLS
+from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
 from rtlinker.elf.index import section_array
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
-from rtlinker.errors import BadObjectError, RelocationError, UnsupportedError
+from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.link.resolution import Key, LinkerDefined, Resolution
 from rtlinker.link.scope import Definition
@@ -220,12 +220,15 @@ def _refused(object: Object, table: Relocations, rule: Rule, symbol: int) -> Exc
     return BadObjectError(object.name, "relocation that only a dynamic linker handles", rule.name, site)
 
 
-def discarded_target(object: Object, table: Relocations, offset: int, rule: Rule, symbol: int) -> RelocationError:
-    """A kept section refers into a section that its COMDAT group lost: the objects disagree about the group."""
-    return RelocationError(
-        "reference into a discarded COMDAT section",
-        object.site_title(table.section, offset),
-        str(rule),
-        object.symbol_title(symbol),
-        hint="the objects were compiled from different versions of the same inline code",
-    )
+def lost_target(object: Object, table: Relocations, offset: int, rule: Rule, symbol: int) -> LinkError:
+    """A kept section refers to something that has no place: discarded, not loaded, or not defined at all."""
+    site, title = object.site_title(table.section, offset), object.symbol_title(symbol)
+    section = object.symbols.section(symbol)
+    if section <= 0:
+        return BadObjectError(object.name, "relocation against a local symbol without a place", title, site)
+    if not object.sections.flags[section] & SHF_ALLOC:
+        headline, hint = "reference into a section that is not loaded", "only sections with SHF_ALLOC take memory"
+    else:
+        headline = "reference into a discarded COMDAT section"
+        hint = "the objects were compiled from different versions of the same inline code"
+    return RelocationError(headline, site, str(rule), title, [("section", object.sections.names[section])], hint)

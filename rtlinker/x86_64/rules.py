@@ -32,7 +32,7 @@ class Field(Fact):
         return (1 << 8 * self.width) - 1
 
 
-NONE = Field("none", 0, 0, 0, "nothing")
+NONE = Field("none", 0, -(1 << 64), 1 << 65, "nothing")
 WORD8 = Field("word8", 1, -(1 << 7), (1 << 8) - 1, "8 bits")
 SIGNED8 = Field("signed8", 1, -(1 << 7), (1 << 7) - 1, "signed 8 bits")
 WORD16 = Field("word16", 2, -(1 << 15), (1 << 16) - 1, "16 bits")

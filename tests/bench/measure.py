@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import select
 import signal
 import statistics
@@ -164,4 +165,6 @@ def _in_short(error: BaseException) -> str:
     text = str(getattr(error, "stderr", "") or error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if "recompile" in line or "error" in line.lower()] or lines
-    return f"cannot: {telling[0][-150:]}" if telling else f"cannot: {type(error).__name__}"
+    # without directories, and without who says it
+    said = re.sub(r"\S*/", "", telling[0]).removeprefix("ld: ") if telling else ""
+    return f"cannot: {said[:140]}" if said else f"cannot: {type(error).__name__}"

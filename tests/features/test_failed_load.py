@@ -9,7 +9,8 @@ GOOD = """
 extern void note(int);
 __attribute__((constructor)) static void up(void) { note(1); }
 static int table[3];
-int once = 1, *pick(int i) { return table + i; }
+int once = 1;
+int *pick(int i) { return table + i; }
 """
 FAILURES = {
     "undefined": ("int missing(void); int f(void) { return missing(); }", rtlinker.UndefinedSymbolsError),

@@ -64,8 +64,8 @@ def test_any_text_is_a_type_or_a_signature_error(text):
 
 IDENTITY = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(lambda x: x)
 ADDRESS = ctypes.cast(IDENTITY, ctypes.c_void_p).value
-INTEGERS = {"int8_t": (8, True), "uint8_t": (8, False), "int16_t": (16, True), "uint16_t": (16, False), "int": (32, True),
-            "unsigned": (32, False), "long": (64, True), "size_t": (64, False)}  # fmt: skip
+INTEGERS = {"int8_t": (8, True), "uint8_t": (8, False), "int16_t": (16, True), "uint16_t": (16, False),
+            "int": (32, True), "unsigned": (32, False), "long": (64, True), "size_t": (64, False)}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", INTEGERS)

@@ -74,7 +74,7 @@ def _answer(writer: int, function: Callable[..., object], arguments: tuple[objec
 def _pickled(error: BaseException) -> bytes:
     text = "in the child:\n" + "".join(traceback.format_exception(error))
     try:
-        return pickle.dumps((False, (type(error), error.args, error.__dict__, text)))
+        return pickle.dumps((False, (type(error), error.__reduce__()[1], error.__dict__, text)))
     except Exception:
         return pickle.dumps((False, (RuntimeError, (f"{type(error).__name__}: {error}",), {}, text)))
 

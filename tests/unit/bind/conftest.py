@@ -47,7 +47,7 @@ class Native:
         return Data(self.address(name), self.declarations.variable(name), name, self.owner)
 
 
-@pytest.fixture(scope="session", params=COMPILERS, ids=lambda pair: "".join(pair))
+@pytest.fixture(scope="session", params=COMPILERS, ids="".join)
 def compiler(request):
     return request.param
 

@@ -48,7 +48,8 @@ double one(struct one o) { return o.v; }
 struct one one_back(double d) { struct one o = {d}; return o; }
 int sum7(int a, int b, int c, int d, int e, struct ints s, struct pair p, struct point q)
 { return a+b+c+d+e+s.a+s.b+p.a+p.b+q.x+q.y; }
-double last(double x, int a, int b, int c, int d, int e, struct point p, double y) { return x * 100 + e + p.x + p.y + y; }
+double last(double x, int a, int b, int c, int d, int e, struct point p, double y)
+{ return x * 100 + e + p.x + p.y + y; }
 int total(struct node *n) { int s = 0; for (; n; n = n->next) s += n->value; return s; }
 static struct node tail = {0, 2}; struct node chain = {&tail, 1};
 struct node *head(void) { return &chain; }

@@ -101,7 +101,8 @@ def test_a_result_is_shown_for_people(value, ctype, text):
 
 
 STRUCTS = """
-struct point { int x; float y; }; struct deep { struct point p; char text[4]; const char *name; char c; int v[2]; void *at; };
+struct point { int x; float y; };
+struct deep { struct point p; char text[4]; const char *name; char c; int v[2]; void *at; };
 struct deep deep(void) { struct deep d = {{1, 0.1f}, "ab", "n\\n", 'c', {1, 2}, (void *)16}; return d; }
 enum e { A, B }; enum e b(void) { return B; }
 int *cell(void) { static int c; return &c; } int (*fp(void))(void) { return 0; }

@@ -117,6 +117,11 @@ def test_a_vector_is_refused_with_the_reason(declarations):
     assert "vector" in found.reason
 
 
+def test_a_static_variable_of_a_function_is_found_by_its_symbol(declarations):
+    found = [declarations.variable(name) for name in ("calls.0", "size.calls")]
+    assert {declare(ctype, "calls") for ctype in found if ctype} == {"int calls"}
+
+
 def test_an_unknown_name_is_none(declarations):
     assert declarations.function("missing") is None
     assert declarations.variable("add") is None
@@ -132,7 +137,8 @@ def test_listings_tell_file_line_and_linkage(declarations):
 
 @pytest.mark.parametrize(
     "flags",
-    [["-g", "-gz"], ["-g", "-gz=zlib-gnu"], ["-gdwarf-5", "-fdebug-types-section"], ["-gdwarf-4", "-fdebug-types-section"],
+    [["-g", "-gz"], ["-g", "-gz=zlib-gnu"], ["-gdwarf-5", "-fdebug-types-section"],
+     ["-gdwarf-4", "-fdebug-types-section"],     
      ["-gdwarf-2"], ["-gdwarf-3"], ["-gdwarf-5", "-gdwarf64"], ["-g", "-O2"], ["-g", "-ffunction-sections"], ["-g3"]],
     ids=" ".join,
 )  # fmt: skip

@@ -1,0 +1,74 @@
+"""What this version does not do, and what no object may contain, is a clear error that names the place."""
+
+import pytest
+
+import rtlinker
+from tests.features.test_newer_relocations import renumbered
+
+DYNAMIC = {5: "R_X86_64_COPY", 6: "R_X86_64_GLOB_DAT", 7: "R_X86_64_JUMP_SLOT", 8: "R_X86_64_RELATIVE", 37: "R_X86_64_IRELATIVE"}
+THREAD_LOCAL = "__thread int mine = 3; int get(void) { return mine; }"
+IFUNC = """
+static int one(void) { return 1; }
+static int (*choose(void))(void) { return one; }
+int chosen(void) __attribute__((ifunc("choose")));
+int call(void) { return chosen(); }
+int (*const pointer)(void) = chosen;
+"""
+
+
+@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic"])
+def test_thread_local_storage_is_unsupported(compile, in_child, flags):
+    path = compile(THREAD_LOCAL, flags=flags)
+    with pytest.raises(rtlinker.UnsupportedError) as caught:
+        in_child(lambda: rtlinker.load(path))
+    assert caught.value.feature == "thread-local storage"
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic"])
+def test_a_reference_to_a_thread_local_variable_elsewhere_is_unsupported(compile, in_child, flags):
+    path = compile("extern __thread int errno_like; int get(void) { return errno_like; }", flags=flags)
+    other = compile("__thread int errno_like;", flags=flags)
+    with pytest.raises(rtlinker.UnsupportedError) as caught:
+        in_child(lambda: rtlinker.load(path, other))
+    assert caught.value.feature == "thread-local storage"
+
+
+@pytest.mark.parametrize("flags", ["-fPIC", "-fno-pic"])
+def test_an_indirect_function_is_unsupported(compile, in_child, flags):
+    path = compile(IFUNC, flags=flags)
+    with pytest.raises(rtlinker.UnsupportedError) as caught:
+        in_child(lambda: rtlinker.load(path))
+    assert caught.value.feature == "ifunc"
+    assert "chosen" in str(caught.value)
+
+
+def test_an_indirect_function_that_nobody_refers_to_is_not_called_by_name(compile, in_child):
+    path = compile(IFUNC.partition("int call")[0])
+    with pytest.raises(rtlinker.UnsupportedError):
+        in_child(lambda: rtlinker.load(path).chosen())
+
+
+@pytest.mark.parametrize("number", DYNAMIC)
+def test_what_only_a_dynamic_linker_handles_is_a_bad_object(compile, in_child, number):
+    source = ".globl load, value\nload: mov value@GOTPCREL(%rip), %rax\nret\n.zero 16\n.data\nvalue: .long 7\n"
+    data = renumbered(compile(source, "asm"), 42, number)
+    with pytest.raises(rtlinker.BadObjectError, match="only a dynamic linker") as caught:
+        in_child(lambda: rtlinker.load(data))
+    assert caught.value.found == DYNAMIC[number]
+
+
+def test_relocations_without_addends_are_unsupported(compile, in_child):
+    path = compile("int g(void); int f(void) { return g(); } int g(void) { return 1; }", flags="-fPIC -g0")
+    data = bytearray(path.read_bytes())
+    header = int.from_bytes(data[0x28:0x30], "little")
+    for index in range(int.from_bytes(data[0x3C:0x3E], "little")):
+        at = header + index * 64
+        if data[at + 4] == 4:  # SHT_RELA becomes SHT_REL, with entries of 16 bytes
+            size = int.from_bytes(data[at + 32 : at + 40], "little")
+            data[at + 4] = 9
+            data[at + 32 : at + 40] = (size // 24 * 16).to_bytes(8, "little")
+            data[at + 56 : at + 64] = (16).to_bytes(8, "little")
+    with pytest.raises(rtlinker.UnsupportedError) as caught:
+        in_child(lambda: rtlinker.load(bytes(data)))
+    assert "REL" in str(caught.value)
