@@ -26,7 +26,8 @@ def _files(unit: Unit) -> dict[int, str]:
     from elftools.common.exceptions import DWARFError, ELFError
     from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
-    named = {name[1:]: data for name, data in [unit.sections.units[unit.section], *unit.tables.items()]}
+    rows = [unit.sections.units[unit.section], (".debug_line", unit.sections.line_table()), *unit.tables.items()]
+    named = {name[1:]: data for name, data in rows}
     sections = {
         name: DebugSectionDescriptor(BytesIO(named[name]), f".{name}", 0, len(named[name]), 0)
         if name in named
@@ -39,8 +40,8 @@ def _files(unit: Unit) -> dict[int, str]:
         if program is None:
             return {}
         first = 0 if unit.version >= 5 else 1
-        rows = enumerate(program["file_entry"], first)
-        return {number: row["name"].decode("utf-8", "surrogateescape") for number, row in rows}
+        names = enumerate(program["file_entry"], first)
+        return {number: row["name"].decode("utf-8", "surrogateescape") for number, row in names}
     except (DWARFError, ELFError, KeyError, IndexError, AssertionError, OverflowError, AttributeError, ValueError):
         return {}  # a listing without file names beats none; pyelftools leaks all of these on broken tables
 

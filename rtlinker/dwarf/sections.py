@@ -8,18 +8,26 @@ absolute relocations occur there that matter to types: R_X86_64_32 and R_X86_64_
 from __future__ import annotations
 
 from struct import Struct
+from struct import error as StructError  # noqa: N812
 
 from rtlinker.errors import BadObjectError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Row = tuple[int, ...]
+
     from rtlinker.dwarf.abbreviations import Abbreviation
 
 _SECTION = Struct("<IIQQQQIIQQ")  # Elf64_Shdr
 _RELA = Struct("<QQq")
 _RELOCATIONS, _NOBITS = 4, 8  # SHT_RELA, SHT_NOBITS
 _COMPRESSED = 0x800
-_ABSOLUTE = {1: 8, 10: 4, 11: 4}  # R_X86_64_64, _32, _32S: bytes written
+_ABSOLUTE = {1: Struct("<Q"), 10: Struct("<I"), 11: Struct("<I")}  # R_X86_64_64, _32, _32S
+_ABSENT: Any = (None, 0, 0)
+_LONGEST = 32  # no debug section has a longer name
 _RATIO = 1100
 """zlib cannot make more than 1032 bytes of one; a header that claims more is broken."""
 
@@ -32,7 +40,7 @@ _WANTED = {
 class DebugSections:
     """`units` are the name and bytes of every `.debug_info` and `.debug_types`; `tables` the other sections by name."""
 
-    __slots__ = ("abbreviations", "files", "name", "tables", "units")
+    __slots__ = ("_data", "_line", "abbreviations", "files", "name", "tables", "units")
 
     def __init__(self, data: bytes, name: str) -> None:
         self.units: list[tuple[str, bytes]] = []
@@ -40,6 +48,8 @@ class DebugSections:
         self.abbreviations: dict[tuple[int, int, int, bool], dict[int, Abbreviation]] = {}
         self.files: dict[tuple[int, int], dict[int, str]] = {}
         self.name = name
+        self._data = data
+        self._line: tuple[Row, bytes, Row | None, list[Row]] | None = None
         headers = _headers(data, name)
         relocations = {row[7]: row for row in headers if row[1] == _RELOCATIONS}
         index = int.from_bytes(data[62:64], "little")
@@ -50,16 +60,25 @@ class DebugSections:
             plain = b".debug" + label[7:] if label.startswith(b".zdebug") else label
             if plain not in _WANTED or row[1] == _NOBITS:
                 continue
-            content = _content(data, row, label, name)
-            if number in relocations:
-                content = _relocate(data, content, relocations[number], headers, name)
+            if plain == b".debug_line":
+                self._line = (row, label, relocations.get(number), headers)
+                continue
+            content = self._read(row, label, relocations.get(number), headers)
             if plain in UNITS:
                 self.units.append((plain.decode(), content))
             else:
                 self.tables.setdefault(plain.decode(), content)
 
+    def _read(self, row: Row, label: bytes, relocations: Row | None, headers: list[Row]) -> bytes:
+        content = _content(self._data, row, label, self.name)
+        return content if relocations is None else _relocate(self._data, content, relocations, headers, self.name)
 
-def _headers(data: bytes, name: str) -> list[tuple[int, ...]]:
+    def line_table(self) -> bytes:
+        """The bytes of `.debug_line`, which only listings of files need."""
+        return self._read(*self._line) if self._line else b""
+
+
+def _headers(data: bytes, name: str) -> list[Row]:
     if data[:6] != b"\x7fELF\x02\x01" or len(data) < 64:
         raise BadObjectError(name, "debug information of another kind of file", data[:6].hex(), "ELF header")
     start = int.from_bytes(data[40:48], "little")
@@ -71,20 +90,21 @@ def _headers(data: bytes, name: str) -> list[tuple[int, ...]]:
     return list(_SECTION.iter_unpack(data[start : start + 64 * count]))
 
 
-def _label(data: bytes, names: tuple[int, ...] | None, offset: int) -> bytes:
+def _label(data: bytes, names: Row | None, offset: int) -> bytes:
     if names is None:
         return b""
     start = names[4] + offset
-    return data[start : data.find(b"\0", start, start + 64)]
+    end = data.find(b"\0", start, start + _LONGEST)
+    return data[start:end] if end >= 0 else b""
 
 
-def _slice(data: bytes, row: tuple[int, ...], name: str) -> bytes:
+def _slice(data: bytes, row: Row, name: str) -> bytes:
     if row[4] + row[5] > len(data):
         raise BadObjectError(name, "debug section runs past the end", f"{row[5]} bytes", hex(row[4]))
     return data[row[4] : row[4] + row[5]]
 
 
-def _content(data: bytes, row: tuple[int, ...], label: bytes, name: str) -> bytes:
+def _content(data: bytes, row: Row, label: bytes, name: str) -> bytes:
     content = _slice(data, row, name)
     if row[2] & _COMPRESSED:  # Elf64_Chdr: ch_type, ch_reserved, ch_size, ch_addralign
         kind, size = int.from_bytes(content[:4], "little"), int.from_bytes(content[8:16], "little")
@@ -108,19 +128,22 @@ def _content(data: bytes, row: tuple[int, ...], label: bytes, name: str) -> byte
     return found
 
 
-def _relocate(data: bytes, content: bytes, row: tuple[int, ...], headers: list[tuple[int, ...]], name: str) -> bytes:
+def _relocate(data: bytes, content: bytes, row: Row, headers: list[Row], name: str) -> bytes:
     symbols = _slice(data, headers[row[6]], name)
-    values: dict[int, int] = {}
     patched = bytearray(content)
-    end = len(patched)
     rows = _slice(data, row, name)
-    for site, word, addend in _RELA.iter_unpack(rows[: len(rows) // 24 * 24]):
-        width = _ABSOLUTE.get(word & 0xFFFFFFFF)
-        if width is None or site + width > end:
-            continue
-        symbol = word >> 32
-        value = values.get(symbol)
-        if value is None:
-            value = values[symbol] = int.from_bytes(symbols[24 * symbol + 8 : 24 * symbol + 16], "little")
-        patched[site : site + width] = (value + addend & (1 << 8 * width) - 1).to_bytes(width, "little")
+    rules: dict[int, tuple[Callable[[bytearray, int, int], None], int, int] | None] = {}
+    try:
+        for site, word, addend in _RELA.iter_unpack(rows[: len(rows) // 24 * 24]):
+            rule = rules.get(word, _ABSENT)
+            if rule is _ABSENT:  # few symbols, nearly all of sections: a rule per symbol and type is made once
+                field = _ABSOLUTE.get(word & 0xFFFFFFFF)
+                start = 24 * (word >> 32) + 8
+                value = int.from_bytes(symbols[start : start + 8], "little")
+                rule = rules[word] = (field.pack_into, value, (1 << 8 * field.size) - 1) if field else None
+            if rule is not None:
+                write, value, mask = rule
+                write(patched, site, value + addend & mask)
+    except StructError:
+        raise BadObjectError(name, "relocation outside its debug section", hex(site), hex(row[4])) from None
     return bytes(patched)

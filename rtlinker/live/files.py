@@ -72,6 +72,14 @@ class ArchiveSource:
             found = self._objects[position] = read_object(data, self._archive.label(member))
         return found
 
+    def places(self) -> list[tuple[int, str]]:
+        """Where every member is, with its label, in the archive's order."""
+        return [(member.header_offset, self._archive.label(member)) for member in self._archive.members]
+
+    def label_at(self, position: int) -> str:
+        """The label of the member there: `libz.a(crc32.o)`."""
+        return self._archive.label(self._archive.member_at(position))
+
     def members(self) -> list[Object]:
         """All members as objects, in their order."""
         return [self.object_at(member.header_offset) for member in self._archive.members]

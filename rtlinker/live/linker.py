@@ -255,7 +255,7 @@ class LinkerCore:
         with LOCK:
             self._open()
             for live in self.images:
-                found = live.scope.find(name)
+                found = live.scope.find(name) if live.scope.exports(name) else None
                 if found is not None:
                     return found.address
             if name in self._user:
@@ -282,7 +282,7 @@ class LinkerCore:
 
     def _linked(self, source: Source, name: str) -> bool:
         member = source.object_at(source.index()[name])
-        return any(member in live.image.resolution.objects for live in self.images)
+        return any(member is object for live in self.images for object in live.image.resolution.objects)
 
     def unload(self, what: str | os.PathLike[str]) -> None:
         """Take an object (by the path or name it was loaded with) or all of an archive out of the linker.

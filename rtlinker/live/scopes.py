@@ -85,7 +85,11 @@ class LibraryScope:
 
 
 class ImageScope:
-    """What an image that is live shows to later links of the same linker. `hidden` are names that were taken back."""
+    """What an image that is live shows to later links of the same linker. `hidden` are names that were taken back.
+
+    Later links see names of hidden visibility too: members of one archive may join in several links, and to each
+    other they are one component. Only `exported` names clash, and only they are for everybody else.
+    """
 
     def __init__(self, image: Image) -> None:
         self.image = image
@@ -94,11 +98,11 @@ class ImageScope:
         self.used = False
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
-        """The image's own definition of a name that it exports."""
+        """The image's own definition of a name that is not local."""
         if name in self.hidden:
             return None
         resolution = self.image.resolution
-        found = resolution.exported(f"{name}@{version}" if version else name)
+        found = resolution.find(f"{name}@{version}" if version else name)
         if found is None:
             return None
         address = self.image.addresses.of_binding(found)
@@ -107,6 +111,10 @@ class ImageScope:
         self.used = True
         owner = resolution.owners.get(name)
         return Definition(name, address, resolution.objects[owner].name if owner is not None else self.name)
+
+    def exports(self, name: str) -> bool:
+        """Whether the name is for everybody: not hidden, not internal, not taken back."""
+        return name not in self.hidden and self.image.resolution.exported(name) is not None
 
     def examine(self, definition: Definition) -> Definition:
         """See `examine`."""
@@ -117,6 +125,6 @@ class ImageScope:
         resolution = self.image.resolution
         return [
             (name, resolution.objects[resolution.owners[name]].name)
-            for name in (names & resolution.owners.keys()) - self.hidden
-            if resolution.exported(name) is not None
+            for name in names & resolution.owners.keys()
+            if self.exports(name)
         ]

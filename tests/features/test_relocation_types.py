@@ -116,7 +116,7 @@ def test_a_value_that_does_not_fit_is_an_error_with_site_rule_and_value(compile,
 
 def test_all_overflows_are_counted_and_the_first_is_shown(compile, in_child):
     lines = "".join(f".reloc {at}, R_X86_64_8, small\n" for at in (9, 5, 7))
-    path = compile(f"small = 0x142\n.data\n.zero 16\n{lines}", "asm")
+    path = compile(f"small = 0x142\n.data\n.quad 0, 0\n{lines}", "asm")
     with pytest.raises(rtlinker.RelocationOverflowError) as caught:
         in_child(lambda: rtlinker.load(path))
     assert caught.value.count == 3

@@ -138,7 +138,7 @@ def test_listings_tell_file_line_and_linkage(declarations):
 @pytest.mark.parametrize(
     "flags",
     [["-g", "-gz"], ["-g", "-gz=zlib-gnu"], ["-gdwarf-5", "-fdebug-types-section"],
-     ["-gdwarf-4", "-fdebug-types-section"],     
+     ["-gdwarf-4", "-fdebug-types-section"],
      ["-gdwarf-2"], ["-gdwarf-3"], ["-gdwarf-5", "-gdwarf64"], ["-g", "-O2"], ["-g", "-ffunction-sections"], ["-g3"]],
     ids=" ".join,
 )  # fmt: skip

@@ -1,0 +1,28 @@
+"""Tables as text: columns as wide as their widest cell, numbers to the right."""
+
+from __future__ import annotations
+
+from rtlinker.facts import Fact
+
+
+class Table(Fact):
+    """A title, column heads and rows of texts; a head that begins with `>` asks for alignment to the right."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def text(self) -> str:
+        """The table as lines; an empty one says `none`."""
+        if not self.rows:
+            return f"{self.title}: none"
+        heads = tuple(head.lstrip(">") for head in self.heads)
+        widths = [max(len(row[at]) for row in (heads, *self.rows)) for at in range(len(heads))]
+        lines = [self.title] if self.title else []
+        for row in (heads, *self.rows):
+            cells = [
+                cell.rjust(width) if head.startswith(">") else cell.ljust(width)
+                for head, cell, width in zip(self.heads, row, widths)
+            ]
+            lines.append(("  " + "  ".join(cells)).rstrip())
+        return "\n".join(lines)
