@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rtlinker.errors import CrashError as CrashError
     from rtlinker.errors import DuplicateSymbolError as DuplicateSymbolError
     from rtlinker.errors import LinkError as LinkError
+    from rtlinker.errors import ReloadError as ReloadError
     from rtlinker.errors import RelocationError as RelocationError
     from rtlinker.errors import RelocationOverflowError as RelocationOverflowError
-    from rtlinker.errors import ReloadError as ReloadError
     from rtlinker.errors import SignatureError as SignatureError
     from rtlinker.errors import UndefinedSymbolsError as UndefinedSymbolsError
     from rtlinker.errors import UnsupportedError as UnsupportedError
@@ -67,9 +67,7 @@ if not TYPE_CHECKING:
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"rtlinker.{home}"), name)
+        value = getattr(__import__(f"rtlinker.{home}", fromlist=[name]), name)
         globals()[name] = value
         return value
 

@@ -1,8 +1,6 @@
 """`python -m rtlinker`."""
 
-import sys
-
-from rtlinker.cli import main
+from rtlinker.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

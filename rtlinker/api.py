@@ -7,7 +7,8 @@ import os
 from rtlinker.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.link.resolution import Common, InObject
-from rtlinker.live.linker import LOCK, LinkerCore
+from rtlinker.live.collect import LOCK
+from rtlinker.live.linker import LinkerCore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Found:
 
     __slots__ = ("address", "kind", "live", "name", "object", "size")
 
-    def __init__(self, name: str, kind: str, address: int, size: int, object: Object | None, live: LiveImage) -> None:  # noqa: A002
+    def __init__(self, name: str, kind: str, address: int, size: int, object: Object | None, live: LiveImage) -> None:
         self.name, self.kind, self.address, self.size, self.object, self.live = name, kind, address, size, object, live
 
 
@@ -131,12 +132,13 @@ class Library:
 
             declarations = read_declarations(found.object.data, found.object.name)
             self._declarations[found.object.name] = declarations
+            self._linker.notes += declarations.notes
         name = found.name.partition("@")[0]
         return declarations.function(name) if found.kind == "function" else declarations.variable(name)
 
     def _function(self, found: Found, prototype: str | None) -> Function:
         from rtlinker.bind.call import Function
-        from rtlinker.bind.ctype import LONG, FunctionType
+        from rtlinker.bind.ctype import UNTYPED, FunctionType
 
         if prototype is not None:
             from rtlinker.bind.prototype import parse_prototype
@@ -144,8 +146,7 @@ class Library:
             kind = parse_prototype(prototype)
         else:
             declared = self.declaration(found)
-            # without any type: 64-bit integers, doubles and strings in, a 64-bit integer out
-            kind = declared if isinstance(declared, FunctionType) else FunctionType(LONG, (), prototyped=False)
+            kind = declared if isinstance(declared, FunctionType) else UNTYPED
         return Function(found.address, kind, found.name, self)
 
     def _data(self, found: Found) -> Data:
@@ -299,5 +300,7 @@ def library_path(name: str, directories: Sequence[str]) -> str:
     found = find_library(name, directories)
     if found is None:
         places = "\n".join(directories) or "the system's usual directories"
-        raise LinkError("library not found", [("name", f"-l {name}"), ("searched", places)], "add -L with its directory")
+        raise LinkError(
+            "library not found", [("name", f"-l {name}"), ("searched", places)], "add -L with its directory"
+        )
     return found

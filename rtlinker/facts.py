@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 else:
 
-    def dataclass_transform(**_):
+    def dataclass_transform(**_):  # noqa: D103  # stands for typing's, which only type checkers need
         return lambda cls: cls
 
     class derived:
@@ -61,7 +61,7 @@ class FactType(type):
         _defaults: dict[str, object]
     else:
 
-        def __new__(mcs, name, bases, namespace):
+        def __new__(mcs, name, bases, namespace):  # noqa: D102
             fields = tuple(namespace.get("__annotations__", ()))
             defaults = {field: namespace.pop(field) for field in fields if field in namespace}
             kept = [key for key, value in namespace.items() if type(value) is derived]

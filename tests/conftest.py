@@ -21,7 +21,7 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 @pytest.fixture
-def compile(workshop: Workshop) -> Callable[..., Path]:  # noqa: A001  # what it does
+def compile(workshop: Workshop) -> Callable[..., Path]:  # what it does
     """`compile(source, language="c", flags=(), compiler=None, name=None)`: the path of an object."""
     return workshop.compile
 

@@ -37,7 +37,7 @@ class Function:
     Python callback is raised when C has returned. Calls release the GIL.
     """
 
-    def __init__(self, address: int, type: FunctionType, name: str = "", owner: Owner | None = None) -> None:  # noqa: A002
+    def __init__(self, address: int, type: FunctionType, name: str = "", owner: Owner | None = None) -> None:
         self.address = address
         self.ctype = type
         self.owner = owner
@@ -91,7 +91,7 @@ class Data:
     to const data; reading after unload raises LinkError.
     """
 
-    def __init__(self, address: int, type: CType, name: str = "", owner: Owner | None = None) -> None:  # noqa: A002
+    def __init__(self, address: int, type: CType, name: str = "", owner: Owner | None = None) -> None:
         self.address = address
         self.ctype = type
         self.owner = owner

@@ -24,19 +24,25 @@ class Mismatch(Exception):  # noqa: N818
 class Home:
     """Who keeps the memory of a value alive: a library until it is unloaded, or a buffer of our own.
 
-    `writable` is False for memory that C declares const, which may lie in read-only pages.
+    `writable` is False for memory that C declares const, which may lie in read-only pages. `kept` is what pointers in
+    memory of our own point to, by the pointer's address.
     """
 
-    __slots__ = ("memory", "owner", "writable")
+    __slots__ = ("kept", "memory", "owner", "writable")
 
     def __init__(self, owner: Owner | None = None, memory: object = None, writable: bool = True) -> None:
         self.owner = owner
         self.memory = memory
         self.writable = writable
+        self.kept: dict[int, object] = {}
 
     def frozen(self) -> Home:
         """The same home, seen through a const."""
-        return Home(self.owner, self.memory, writable=False) if self.writable else self
+        if not self.writable:
+            return self
+        home = Home(self.owner, self.memory, writable=False)
+        home.kept = self.kept
+        return home
 
     def check(self) -> None:
         """Raises LinkError when the memory is gone."""

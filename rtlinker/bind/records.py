@@ -83,7 +83,7 @@ class StructValue:
 class Assignment:
     """One assignment to C memory: turns a Mismatch into a SignatureError, and keeps what the memory now points to."""
 
-    __slots__ = ("address", "call", "name", "type")
+    __slots__ = ("address", "call", "home", "name", "type")
 
     def __init__(self, ctype: CType, name: str, home: Home, address: int) -> None:
         if not home.writable or is_const(ctype):
@@ -91,6 +91,7 @@ class Assignment:
         self.type = ctype
         self.name = name
         self.address = address
+        self.home = home
         self.call = Call(keeper_of(home.owner))
 
     def __enter__(self) -> Call:
@@ -100,7 +101,10 @@ class Assignment:
         if isinstance(error, Mismatch):
             raise SignatureError(f"cannot set {self.name}"[:72], declare(self.type, self.name), str(error)) from None
         if self.call.keep:
-            self.call.keeper[self.address] = self.call.keep
+            kept: dict[int, object] | dict[object, object] = self.call.keeper
+            if self.home.owner is None and self.home.memory is not None:
+                kept = self.home.kept
+            kept[self.address] = self.call.keep
 
 
 def new_struct(ctype: CType, *values: object, **fields: object) -> StructValue:
@@ -223,6 +227,7 @@ class RecordCodec(Codec):
     def store(self, address: int, value: object, call: Call) -> None:
         """Copies a struct there, or writes the fields that a dict or a sequence gives."""
         if isinstance(value, StructValue):
+            call.keep.append(value)  # what its pointers point to is now pointed to from here, too
             ctypes.memmove(address, bytes(self.adopt(value, call)), self.record.size or 0)
         else:
             self.fill(address, value, call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
+from rtlinker.bind.foreign import ForeignFunction
 from rtlinker.errors import SignatureError
 
 TYPE_CHECKING = False
@@ -19,9 +20,9 @@ def address_of_callable(value: object, prototype: str | None, name: str, kept: d
 
     The code lives as long as `kept`. A ctypes function and a rtlinker Function stand for what they point to.
     """
-    if isinstance(value, ctypes._CFuncPtr):
+    if isinstance(value, ForeignFunction):
         kept[("symbol", name)] = value
-        return ctypes.cast(value, ctypes.c_void_p).value
+        return ctypes.cast(value, ctypes.c_void_p).value  # type: ignore[arg-type]
     address = getattr(value, "address", None)
     if isinstance(address, int) and prototype is None:
         kept[("symbol", name)] = value

@@ -38,6 +38,9 @@ def call_in_child(library: Library, found: Found, words: Words) -> int:
 
 def _told(work: Callable[[], int]) -> int:
     """Errors that only the call can find are told like all others."""
+    import gc
+
+    gc.enable()  # the called code may live long, and call back
     try:
         return work()
     except SignatureError as error:
@@ -56,7 +59,7 @@ def _calling(library: Library, found: Found, words: Words) -> Callable[[], int]:
     given = words.arguments["ARG"]
     function = _typed(library, found, words.last("sig"))
     if function is None:
-        arguments = [guess(word) for word in given]
+        arguments: list[object] = [guess(word) for word in given]
         function = Function(found.address, untyped(arguments), found.name, library)
         print(
             f"note: {found.name} has no debug information: {_assumed(function.ctype)} assumed, --sig says better",
@@ -138,7 +141,7 @@ def _print(value: object, ctype: CType | None, found: Found, prototype: str, wor
 
 
 def _program(library: Library, found: Found, words: Words) -> Callable[[], int]:
-    """Run a program: argv is FILE and the ARGs, and only it writes to standard output; `exit` works as in any program."""
+    """Run a program: argv is FILE and the ARGs, standard output is its own, and `exit` works as in any program."""
 
     def work() -> int:
         import ctypes
@@ -153,7 +156,7 @@ def _program(library: Library, found: Found, words: Words) -> Callable[[], int]:
         library.linker.finish_at_exit()
         library.linker.start()
         main = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(found.address)
-        code = main(len(encoded), ctypes.addressof(argv), environ)
+        code: int = main(len(encoded), ctypes.addressof(argv), environ)
         libc.exit(code & 0xFF)
         return code & 0xFF
 

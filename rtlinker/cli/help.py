@@ -64,7 +64,10 @@ def _parser(command: Command) -> argparse.ArgumentParser:
 
 def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
     for positional in command.positionals:
-        parser.add_argument(positional.name, help=positional.help, **({"nargs": positional.count} if positional.count else {}))  # type: ignore[arg-type]
+        if positional.count:
+            parser.add_argument(positional.name, help=positional.help, nargs=positional.count)
+        else:
+            parser.add_argument(positional.name, help=positional.help)
     for option in command.options:
         if option.value:
             parser.add_argument(*option.spellings, metavar=option.value, help=option.help, action="append")

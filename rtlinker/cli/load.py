@@ -12,7 +12,6 @@ import sys
 
 from rtlinker.cli.command import JSON, Command, Option, Positional, Words
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.api import Found, Library
@@ -87,5 +86,3 @@ def _address(found: Found, words: Words) -> int:
     else:
         print(hex(found.address))
     return 0
-
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from rtlinker.bind.ctype import FunctionType, declare
+from rtlinker.bind.ctype import FunctionType, declare, size_of
 from rtlinker.dwarf import constants as c
 from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.facts import Fact
@@ -30,6 +30,20 @@ _BROKEN = (
     struct.error,
 )  # fmt: skip
 _DEEPEST = 32
+_NAMED = {
+    "struct": (c.TAG_STRUCTURE_TYPE,),
+    "union": (c.TAG_UNION_TYPE,),
+    "class": (c.TAG_CLASS_TYPE,),
+    "enum": (c.TAG_ENUMERATION_TYPE,),
+    "": (
+        c.TAG_TYPEDEF,
+        c.TAG_STRUCTURE_TYPE,
+        c.TAG_CLASS_TYPE,
+        c.TAG_UNION_TYPE,
+        c.TAG_ENUMERATION_TYPE,
+        c.TAG_BASE_TYPE,
+    ),
+}
 
 
 class Declared(Fact):
@@ -64,7 +78,7 @@ class Declarations:
         self._notes: list[str] = []
 
     def __bool__(self) -> bool:
-        return self._sections is not None
+        return self._sections is not None and bool(self._sections.units)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,6 +94,10 @@ class Declarations:
     def variable(self, name: str) -> CType | None:
         """The type of a variable, static ones too, or None."""
         return self._look_up(c.TAG_VARIABLE, name)
+
+    def type(self, name: str) -> CType | None:
+        """The struct, union, class, enumeration or typedef of that name (`point`, `struct point`), or None."""
+        return self._guard(lambda: self._type_named(name)) if self._sections is not None else None
 
     def functions(self) -> tuple[Declared, ...]:
         """Every function that the object defines or declares, in the order of the units."""
@@ -116,6 +134,7 @@ class Declarations:
 
             self._types = TypeReader(self._find, self._guard)
             if self._sections is not None:
+                self._notes += self._sections.notes
                 self._read_units(self._sections)
         return self._types
 
@@ -170,6 +189,8 @@ class Declarations:
 
         None where several could be meant and differ.
         """
+        from rtlinker.dwarf.types import is_static
+
         first, _, rest = symbol.partition(".")
         function, wanted = (None, first) if rest.isdigit() else (first, rest.partition(".")[0])
         found: CType | None = None
@@ -178,12 +199,29 @@ class Declarations:
                 continue
             for offset, tag in outer.unit.within(outer.end):
                 entry = type(outer)(outer.unit, offset) if tag == c.TAG_VARIABLE else None
-                if entry is None or entry.text(c.AT_NAME) != wanted or not _is_static(entry):
+                if entry is None or entry.text(c.AT_NAME) != wanted or not is_static(entry):
                     continue
                 ctype = types.of(entry)
                 if found is not None and declare(found) != declare(ctype):
                     return None
                 found = ctype
+        return found
+
+    def _type_named(self, name: str) -> CType | None:
+        """The first type at file scope with the name, of those that are more than declared if there is one."""
+        from rtlinker.dwarf.entries import Entry
+
+        types = self._reader()
+        keyword, _, plain_name = name.rpartition(" ")
+        tags = _NAMED.get(keyword, ())
+        found: CType | None = None
+        for unit in self._units:
+            for offset, tag in unit.below(unit.top.end):
+                if tag in tags and Entry(unit, offset).text(c.AT_NAME) == plain_name:
+                    ctype = types.at((unit.section, offset))
+                    if size_of(ctype) is not None:
+                        return ctype
+                    found = ctype
         return found
 
     def _text(self, entry: Entry, attribute: int) -> str | None:
@@ -246,12 +284,6 @@ def _rank(entry: Entry) -> int:
     return 2 if c.AT_LOW_PC in entry.attributes or c.AT_LOCATION in entry.attributes else 1
 
 
-def _is_static(entry: Entry) -> bool:
-    """Whether a variable in a function has an address of its own: DW_OP_addr or DW_OP_addrx begins its location."""
-    place = entry.attributes.get(c.AT_LOCATION)
-    return isinstance(place, memoryview) and len(place) > 0 and place[0] in (0x03, 0xA1)
-
-
 def read_declarations(data: bytes, name: str) -> Declarations:
     """The declarations in the debug information of one relocatable object; `name` is the file, for errors.
 
@@ -264,4 +296,4 @@ def read_declarations(data: bytes, name: str) -> Declarations:
     from rtlinker.dwarf.sections import DebugSections
 
     sections = declarations._guard(lambda: DebugSections(data, name))
-    return Declarations(sections, name) if sections.units else declarations
+    return Declarations(sections, name) if sections.units or sections.notes else declarations

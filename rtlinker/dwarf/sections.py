@@ -27,6 +27,7 @@ _RELOCATIONS, _NOBITS = 4, 8  # SHT_RELA, SHT_NOBITS
 _COMPRESSED = 0x800
 _ABSOLUTE = {1: Struct("<Q"), 10: Struct("<I"), 11: Struct("<I")}  # R_X86_64_64, _32, _32S
 _ABSENT: Any = (None, 0, 0)
+_ZSTD = b"\2\0\0\0"  # ELFCOMPRESS_ZSTD
 _LONGEST = 32  # no debug section has a longer name
 _RATIO = 1100
 """zlib cannot make more than 1032 bytes of one; a header that claims more is broken."""
@@ -40,7 +41,7 @@ _WANTED = {
 class DebugSections:
     """`units` are the name and bytes of every `.debug_info` and `.debug_types`; `tables` the other sections by name."""
 
-    __slots__ = ("_data", "_line", "abbreviations", "files", "name", "tables", "units")
+    __slots__ = ("_data", "_line", "abbreviations", "files", "name", "notes", "tables", "units")
 
     def __init__(self, data: bytes, name: str) -> None:
         self.units: list[tuple[str, bytes]] = []
@@ -48,6 +49,7 @@ class DebugSections:
         self.abbreviations: dict[tuple[int, int, int, bool], dict[int, Abbreviation]] = {}
         self.files: dict[tuple[int, int], dict[int, str]] = {}
         self.name = name
+        self.notes: list[str] = []
         self._data = data
         self._line: tuple[Row, bytes, Row | None, list[Row]] | None = None
         headers = _headers(data, name)
@@ -59,6 +61,9 @@ class DebugSections:
             label = _label(data, names, row[0])
             plain = b".debug" + label[7:] if label.startswith(b".zdebug") else label
             if plain not in _WANTED or row[1] == _NOBITS:
+                continue
+            if row[2] & _COMPRESSED and data[row[4] : row[4] + 4] == _ZSTD:
+                self.notes.append(f"{label.decode()} is compressed with zstd, which is not read; compile with -gz=zlib")
                 continue
             if plain == b".debug_line":
                 self._line = (row, label, relocations.get(number), headers)

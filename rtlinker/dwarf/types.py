@@ -283,3 +283,9 @@ def bit_start(entry: Entry, ctype: CType, offset: int, width: int) -> int:
     if from_top >> 63:
         from_top -= 1 << 64
     return 8 * (offset + storage) - from_top - width
+
+
+def is_static(entry: Entry) -> bool:
+    """Whether a variable in a function has an address of its own: DW_OP_addr or DW_OP_addrx begins its location."""
+    place = entry.attributes.get(c.AT_LOCATION)
+    return isinstance(place, memoryview) and len(place) > 0 and place[0] in (0x03, 0xA1)

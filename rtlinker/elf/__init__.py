@@ -1,0 +1,1 @@
+"""What files say: objects, archives, linker scripts; no addresses, no process."""

@@ -11,7 +11,7 @@ means nothing and is not read. clang types `.eh_frame` as SHT_X86_64_UNWIND, gcc
 
 from __future__ import annotations
 
-from struct import error as StructError
+from struct import error as struct_error
 from struct import iter_unpack, unpack_from
 
 from rtlinker.elf.constants import (
@@ -76,9 +76,7 @@ def _header(data: bytes, name: str) -> tuple[int, int, int]:
     if not table_offset:
         raise BadObjectError(name, "object without section headers", "e_shoff 0", "ELF header")
     if entry != SHDR_SIZE:
-        raise BadObjectError(
-            name, "section headers of an unknown size", f"e_shentsize {entry}, not 64", "ELF header"
-        )
+        raise BadObjectError(name, "section headers of an unknown size", f"e_shentsize {entry}, not 64", "ELF header")
     if table_offset + SHDR_SIZE > len(data):
         raise _truncated(name, "section headers", table_offset, SHDR_SIZE, len(data))
     # more than 65,279 sections: the real numbers stand in the null section's header (gABI, Sections)
@@ -122,7 +120,9 @@ def _sections(data: bytes, name: str, table_offset: int, count: int, names_index
     _check_extents(data, name, types, flags, offsets, sizes, aligns)
     if types[names_index] != SHT_STRTAB:
         raise BadObjectError(
-            name, "section name table is not a string table", f"section type {types[names_index]:#x}",
+            name,
+            "section name table is not a string table",
+            f"section type {types[names_index]:#x}",
             f"section {names_index}",
         )
     strings = _strings(data, name, offsets[names_index], sizes[names_index], names_index)
@@ -153,7 +153,9 @@ def _check_extents(
             continue
         if align & (align - 1) or align > LARGEST_ALIGNMENT:
             raise BadObjectError(
-                name, "section alignment is not a power of two up to 1 GiB", f"sh_addralign {align:#x}",
+                name,
+                "section alignment is not a power of two up to 1 GiB",
+                f"sh_addralign {align:#x}",
                 f"section {index}",
             )
         if size > LARGEST_SECTION and not flag & SHF_X86_64_LARGE:
@@ -161,9 +163,7 @@ def _check_extents(
                 name, "section claims more than 2 GiB of memory", f"sh_size {size:#x}", f"section {index}"
             )
         if flag & SHF_COMPRESSED:
-            raise BadObjectError(
-                name, "section is compressed and allocated", f"sh_flags {flag:#x}", f"section {index}"
-            )
+            raise BadObjectError(name, "section is compressed and allocated", f"sh_flags {flag:#x}", f"section {index}")
 
 
 def _strings(data: bytes, name: str, offset: int, size: int, index: int) -> bytes:
@@ -182,13 +182,18 @@ def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
     """The symbol table and its section index."""
     if SHT_SYMTAB not in sections.types:
         raise BadObjectError(
-            name, "object without a symbol table", "no SHT_SYMTAB section",
+            name,
+            "object without a symbol table",
+            "no SHT_SYMTAB section",
             hint="it was stripped; link the object as the compiler wrote it",
         )
     index = sections.types.index(SHT_SYMTAB)
     where = _where(sections, index)
     size, entry, link, first = (
-        sections.sizes[index], sections.entsizes[index], sections.links[index], sections.infos[index],
+        sections.sizes[index],
+        sections.entsizes[index],
+        sections.links[index],
+        sections.infos[index],
     )
     if sections.types.count(SHT_SYMTAB) > 1:
         raise BadObjectError(name, "object with two symbol tables", "SHT_SYMTAB twice", where)
@@ -213,7 +218,9 @@ def _extended(data: bytes, name: str, sections: Sections, symtab: int, count: in
         if kind == SHT_SYMTAB_SHNDX and sections.links[index] == symtab:
             if sections.sizes[index] < 4 * count:
                 raise BadObjectError(
-                    name, "extended section indices are too few", f"{sections.sizes[index] // 4} of {count}",
+                    name,
+                    "extended section indices are too few",
+                    f"{sections.sizes[index] // 4} of {count}",
                     _where(sections, index),
                 )
             return unpack_from(f"<{count}I", data, sections.offsets[index])
@@ -235,18 +242,23 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
             continue
         if kind == SHT_REL:
             raise UnsupportedError(
-                "SHT_REL", "relocations without addends (REL)",
+                "SHT_REL",
+                "relocations without addends (REL)",
                 [("file", name), ("where", _where(sections, index))],
                 "x86-64 objects use RELA (psABI 4.4); the producer of this file is at fault",
             )
         if sections.entsizes[index] != RELA_SIZE or size % RELA_SIZE:
             raise BadObjectError(
-                name, "relocations are not 24-byte entries",
-                f"{size:#x} bytes, sh_entsize {sections.entsizes[index]}", _where(sections, index),
+                name,
+                "relocations are not 24-byte entries",
+                f"{size:#x} bytes, sh_entsize {sections.entsizes[index]}",
+                _where(sections, index),
             )
         if sections.links[index] != symtab:
             raise BadObjectError(
-                name, "relocations do not name the symbol table", f"sh_link {sections.links[index]}",
+                name,
+                "relocations do not name the symbol table",
+                f"sh_link {sections.links[index]}",
                 _where(sections, index),
             )
         if sections.types[target] == SHT_NOBITS:
@@ -267,9 +279,7 @@ def _groups(data: bytes, name: str, sections: Sections, symbols: Symbols, symtab
         if size < 4 or size % 4:
             raise BadObjectError(name, "section group is not made of words", f"{size:#x} bytes", where)
         if sections.links[index] != symtab or sections.infos[index] >= len(symbols):
-            raise BadObjectError(
-                name, "section group without a signature", f"sh_info {sections.infos[index]}", where
-            )
+            raise BadObjectError(name, "section group without a signature", f"sh_info {sections.infos[index]}", where)
         flags, *members = unpack_from(f"<{size // 4}I", data, sections.offsets[index])
         missing = [member for member in members if not 0 < member < len(sections)]
         if missing:
@@ -284,7 +294,7 @@ def _signature(name: str, sections: Sections, symbols: Symbols, index: int) -> s
         symbol = symbols.symbol(sections.infos[index])
         if symbol.type == STT_SECTION:
             return sections.names[symbol.section]
-    except (ValueError, IndexError, StructError):
+    except (ValueError, IndexError, struct_error):
         raise BadObjectError(
             name, "section group with a broken signature", f"symbol {sections.infos[index]}", _where(sections, index)
         ) from None

@@ -52,7 +52,7 @@ class ObjectWriter:
         self,
         name: str,
         data: Blob = b"",
-        type: int = elf.SHT_PROGBITS,  # noqa: A002 - the gABI's word
+        type: int = elf.SHT_PROGBITS,
         flags: int = 0,
         align: int = 1,
         *,
@@ -77,7 +77,7 @@ class ObjectWriter:
         size: int = 0,
         *,
         bind: int = elf.STB_GLOBAL,
-        type: int = elf.STT_NOTYPE,  # noqa: A002 - the gABI's word
+        type: int = elf.STT_NOTYPE,
         visibility: int = elf.STV_DEFAULT,
     ) -> int:
         """A handle for a new symbol, `value` bytes into the section with the handle `section`, `size` bytes long.
@@ -101,7 +101,7 @@ class ObjectWriter:
         """A handle for a tentative definition (SHN_COMMON); its alignment stands in the value."""
         return self.symbol(name, COMMON, align, size, type=elf.STT_OBJECT)
 
-    def relocation(self, section: int, offset: int, type: int, symbol: int, addend: int = 0) -> None:  # noqa: A002
+    def relocation(self, section: int, offset: int, type: int, symbol: int, addend: int = 0) -> None:
         """Adds a relocation of the psABI's number `type` at `offset` bytes into `section`; symbol 0 is no symbol."""
         if not 0 < section <= len(self._sections) or not 0 <= symbol <= len(self._symbols):
             raise ValueError(f"relocation: no section {section} or no symbol {symbol}")

@@ -1,0 +1,1 @@
+"""The process we live in: memory, libraries, symbol tables."""

@@ -26,7 +26,9 @@ def open_library(path: str, visible: bool = True) -> int:
 
     Raises OSError with the dynamic linker's own words.
     """
-    handle: int | None = libc.dlopen(path.encode("utf-8", "surrogateescape"), RTLD_NOW | (RTLD_GLOBAL if visible else 0))
+    handle: int | None = libc.dlopen(
+        path.encode("utf-8", "surrogateescape"), RTLD_NOW | (RTLD_GLOBAL if visible else 0)
+    )
     if not handle:
         raise OSError((libc.dlerror() or b"dlopen failed").decode("utf-8", "replace"))
     return handle

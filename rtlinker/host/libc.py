@@ -41,7 +41,9 @@ if not TYPE_CHECKING:
 
 else:
 
-    def __getattr__(name: str) -> _NamedFuncPointer: ...
+    def __getattr__(name: str) -> _NamedFuncPointer:
+        """Every function of the table."""
+        raise AttributeError(name)
 
 
 def fail(what: str) -> OSError:

@@ -1,0 +1,1 @@
+"""Objects to an image: resolve, scan, lay out, relocate; pure up to the reservation."""

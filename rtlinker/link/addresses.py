@@ -9,7 +9,7 @@ from rtlinker.facts import Fact
 from rtlinker.link.layout import Layout
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section
 from rtlinker.link.outside import Outside
-from rtlinker.link.resolution import Binding, Common, InObject, Key, LinkerDefined, Resolution
+from rtlinker.link.resolution import Binding, Common, InObject, LinkerDefined, Resolution
 from rtlinker.link.scan import key_of
 from rtlinker.link.scope import Definition
 
@@ -134,7 +134,10 @@ class Addresses(Fact):
             meaning = InObject(object, symbol)
         if isinstance(meaning, InObject) and self.resolution.symbol(meaning).type == STT_GNU_IFUNC:
             raise UnsupportedError(
-                "ifunc", "indirect functions (ifunc) are not supported yet",
-                [("file", self.resolution.objects[meaning.object].name),
-                 ("symbol", self.resolution.symbol(meaning).name)],
+                "ifunc",
+                "indirect functions (ifunc) are not supported yet",
+                [
+                    ("file", self.resolution.objects[meaning.object].name),
+                    ("symbol", self.resolution.symbol(meaning).name),
+                ],
             )

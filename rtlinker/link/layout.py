@@ -110,8 +110,17 @@ def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHIN
     size = cursor.at or PAGE
     cursor.bounds["image"] = 0, cursor.segments[-2].offset + cursor.segments[-2].size
     return Layout(
-        tuple(cursor.sections), cursor.commons, slots, {key: (stubs[key], pointers[key]) for key in stubs}, mirrors,
-        got, dso_handle, cursor.bounds, tuple(cursor.segments), align_up(size, PAGE), cursor.align,
+        tuple(cursor.sections),
+        cursor.commons,
+        slots,
+        {key: (stubs[key], pointers[key]) for key in stubs},
+        mirrors,
+        got,
+        dso_handle,
+        cursor.bounds,
+        tuple(cursor.segments),
+        align_up(size, PAGE),
+        cursor.align,
         cursor.segments[-1].offset,
     )
 
@@ -143,8 +152,7 @@ class _Cursor:
         """Room for `size` bytes; its offset."""
         at = self.at = align_up(self.at, align)
         self.at += size
-        if align > self.align:
-            self.align = align
+        self.align = max(self.align, align)
         return at
 
     def place(self, pieces: list[_Piece]) -> None:
@@ -182,7 +190,11 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
     for number, object in enumerate(resolution.objects):
         sections, discarded = object.sections, resolution.discarded[number]
         names, types, flags, sizes, aligns = (
-            sections.names, sections.types, sections.flags, sections.sizes, sections.aligns,
+            sections.names,
+            sections.types,
+            sections.flags,
+            sections.sizes,
+            sections.aligns,
         )
         for index in sections.allocated:
             if index in discarded:
@@ -196,12 +208,11 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
                 together.setdefault(name, []).append(piece)
                 allowed[name] = allowed.get(name, 0) | flag
             elif kind in ARRAYS:
-                order = _GROUPED, ARRAYS[kind], priority(name), number, index
-                pieces[CONST].append(_Piece(order, number, index, ARRAYS[kind], sizes[index], align))
+                group = _GROUPED, ARRAYS[kind], priority(name), number, index
+                pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))
             else:
-                order = (_ZEROES if kind == SHT_NOBITS else _PLAIN, number, index)
-                piece = _Piece(order, number, index, "", sizes[index], align)
-                pieces[_segment(name, flag)].append(piece)
+                plain = _ZEROES if kind == SHT_NOBITS else _PLAIN, number, index
+                pieces[_segment(name, flag)].append(_Piece(plain, number, index, "", sizes[index], align))
     for name, members in together.items():
         if allowed[name] & SHF_WRITE and allowed[name] & SHF_EXECINSTR:
             raise _writable_code(resolution.objects[members[0].number].name, name)
@@ -227,7 +238,8 @@ def priority(name: str) -> int:
 
 def _writable_code(file: str, section: str) -> UnsupportedError:
     return UnsupportedError(
-        "writable code", "section is writable and executable at once",
+        "writable code",
+        "section is writable and executable at once",
         [("file", file), ("section", section)],
         "nothing in this process may be both; split the section into code and data",
     )

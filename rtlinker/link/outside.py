@@ -42,9 +42,7 @@ class Outside(Fact):
 EVERYTHING_REACHED = Outside(frozenset(), {}, ())
 
 
-def look_outside(
-    resolution: Resolution, demand: Demand, scope: Scope, reaches: Callable[[int], bool]
-) -> Outside:
+def look_outside(resolution: Resolution, demand: Demand, scope: Scope, reaches: Callable[[int], bool]) -> Outside:
     """Decide for each symbol of `demand.direct` that `reaches(address)` says will be out of reach.
 
     Raises RelocationError naming the first datum that can neither be reached nor mirrored.
@@ -61,7 +59,7 @@ def look_outside(
         elif known.kind == "data" and 0 < known.size <= LARGEST_MIRROR and (not known.writable or known.name in STEADY):
             mirrors[key] = known
             if known.writable:
-                notes.append(f"{known.name} of {known.provider} is out of reach: the image reads a copy made at load time")
+                notes.append(f"{known.name} of {known.provider} is out of reach: a copy made now is read instead")
         elif known.kind == "data":
             raise _too_far(resolution, key, known)
     return Outside(frozenset(stubs), mirrors, tuple(notes))

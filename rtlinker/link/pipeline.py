@@ -20,7 +20,7 @@ from rtlinker.x86_64.stubs import POINTER_SIZE, stub_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.link.image import Memory, Place
+    from rtlinker.link.image import Place
     from rtlinker.link.scan import Demand
 
 
@@ -56,7 +56,10 @@ def copy(addresses: Addresses, view: memoryview) -> None:
     for number, object in enumerate(addresses.resolution.objects):
         sections, data = object.sections, memoryview(object.data)
         places, types, offsets, sizes = (
-            addresses.layout.sections[number], sections.types, sections.offsets, sections.sizes,
+            addresses.layout.sections[number],
+            sections.types,
+            sections.offsets,
+            sections.sizes,
         )
         for index in sections.allocated:
             at = places[index]

@@ -30,9 +30,7 @@ GONE = -(1 << 63)
 """In a column of addresses: the symbol's section was discarded."""
 
 
-def relocate_bulk(
-    addresses: Addresses, number: int, tables: list[Relocations], memory: memoryview
-) -> list[Overflow]:
+def relocate_bulk(addresses: Addresses, number: int, tables: list[Relocations], memory: memoryview) -> list[Overflow]:
     """Apply relocation tables of object `number`; the sites whose value did not fit. As `relocate`, by arrays."""
     image = numpy.frombuffer(memory, dtype=numpy.uint8)
     columns: dict[str, Integers] = {}

@@ -31,7 +31,7 @@ from rtlinker.elf.object import LARGE_COMMON, Object
 from rtlinker.errors import DuplicateSymbolError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.link.linker_symbols import bounded_section, is_linker_defined
 from rtlinker.link.resolution import Binding, Common, InObject, LinkerDefined, Pull, Resolution
-from rtlinker.link.scope import Definition, Inputs, nothing
+from rtlinker.link.scope import Definition, Inputs, is_scope, is_source, nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class _Names:
         self.early: dict[str, Definition | None] = {}
         self.found: dict[str, Definition | None] = {}
         self.early_scopes: list[Scope] = [*inputs.before, inputs.user]
-        self.late_scopes: list[Scope] = [provider for provider in inputs.providers if hasattr(provider, "find")]
-        self.late_scopes.append(inputs.process)
+        self.late_scopes: list[Scope] = [*filter(is_scope, inputs.providers), inputs.process]
 
     def add(self, object: Object) -> None:
         """Let an object join the link: its groups, its definitions, and what it wants."""
@@ -104,7 +103,9 @@ class _Names:
         self.indexes.append(index)
         dropped = self._drop_groups(object, number)
         self.discarded.append(dropped)
-        lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped} if dropped else set()
+        lost: set[str] = set()
+        if dropped:
+            lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped}
         self.losers.append(lost)
         mine = index.defined
         for name in (mine.keys() & self.owners.keys()) - lost:
@@ -209,10 +210,10 @@ class _Names:
         if inputs.process_first and self.outside(name):
             return
         for rank, provider in enumerate(inputs.providers):
-            if hasattr(provider, "find"):
-                if _ask(provider, name):
+            if is_source(provider):
+                if self._pull(provider, rank, name, number):
                     return
-            elif self._pull(provider, rank, name, number):
+            elif is_scope(provider) and _ask(provider, name):
                 return
         if bounded_section(name) or self.outside(name):
             return
@@ -323,9 +324,7 @@ def _meaning(names: _Names, name: str, visible: bool, section_names: set[str], g
     return names.outside(name) if visible else None
 
 
-def _with_referrers(
-    objects: list[Object], undefined: dict[str, list[tuple[int, int]]]
-) -> list[UndefinedSymbol]:
+def _with_referrers(objects: list[Object], undefined: dict[str, list[tuple[int, int]]]) -> list[UndefinedSymbol]:
     """Each name with the places that refer to it, found in one more walk over the relocations."""
     places: dict[str, list[str]] = {name: [] for name in undefined}
     by_symbol = {where: name for name, wheres in undefined.items() for where in wheres}

@@ -47,7 +47,7 @@ class Demand(Fact):
 
 
 NEEDS_LOOK = frozenset(
-    number for number, rule in RULES.items() if rule.sort != "object" or rule.needs_slot or rule.needs_stub or rule.direct
+    rule.number for rule in RULES.values() if rule.sort != "object" or rule.needs_slot or rule.needs_stub or rule.direct
 )
 """The rules for which a site can ask for something; the others need only the checks."""
 
@@ -93,7 +93,7 @@ def _kinds(object: Object, table: Relocations) -> list[tuple[int, int]]:
 def _kinds_by_arrays(
     object: Object, table: Relocations, bound: dict[int, Binding], numpy: ModuleType
 ) -> list[tuple[int, int]]:
-    """As `_kinds`, by columns, less the pairs that cannot ask for anything: direct sites of the object's own symbols."""
+    """As `_kinds`, by columns, less pairs that ask for nothing: direct sites of the object's own symbols."""
     records = numpy.frombuffer(table.table, dtype=[("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
     infos = numpy.ascontiguousarray(records["info"])
     types, symbols = infos.astype(numpy.uint32), (infos >> 32).astype(numpy.int64)
@@ -147,7 +147,8 @@ def _refuse_tls(object: Object, discarded: frozenset[int]) -> None:
     for index in object.sections.allocated:
         if object.sections.flags[index] & SHF_TLS and object.sections.sizes[index] and index not in discarded:
             raise UnsupportedError(
-                "thread-local storage", "thread-local variables are not supported yet",
+                "thread-local storage",
+                "thread-local variables are not supported yet",
                 [("file", object.name), ("section", object.sections.names[index])],
             )
 
@@ -214,7 +215,8 @@ def _refused(object: Object, table: Relocations, rule: Rule, symbol: int) -> Exc
     site, target = first_site(object, table, symbol << 32 | rule.number), object.symbol_title(symbol)
     if rule.sort == "tls":
         return UnsupportedError(
-            "thread-local storage", "thread-local variables are not supported yet",
+            "thread-local storage",
+            "thread-local variables are not supported yet",
             [("site", site), ("rule", rule.name), ("target", target)],
         )
     return BadObjectError(object.name, "relocation that only a dynamic linker handles", rule.name, site)

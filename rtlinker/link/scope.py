@@ -11,7 +11,7 @@ from rtlinker.facts import Fact
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import KeysView, Mapping
-    from typing import Protocol
+    from typing import Protocol, TypeGuard
 
     from rtlinker.elf.object import Object
 
@@ -56,6 +56,16 @@ class Definition(Fact):
     kind: str | None = None
     size: int = 0
     writable: bool = True
+
+
+def is_scope(provider: Source | Scope) -> TypeGuard[Scope]:
+    """Whether a provider answers with addresses."""
+    return hasattr(provider, "find")
+
+
+def is_source(provider: Source | Scope) -> TypeGuard[Source]:
+    """Whether a provider answers with objects that join the link."""
+    return hasattr(provider, "object_at")
 
 
 def nothing(name: str) -> Definition:

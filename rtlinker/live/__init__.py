@@ -1,0 +1,1 @@
+"""An image made live: scopes over the process, reservations, installers, the linker."""

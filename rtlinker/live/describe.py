@@ -28,7 +28,11 @@ def _in_image(image: Image, offset: int) -> str:
     for number, object in enumerate(image.resolution.objects):
         sections = object.sections
         for index, start in enumerate(image.layout.sections[number]):
-            if start < 0 or not sections.flags[index] & SHF_ALLOC or not start <= offset < start + sections.sizes[index]:
+            if (
+                start < 0
+                or not sections.flags[index] & SHF_ALLOC
+                or not start <= offset < start + sections.sizes[index]
+            ):
                 continue
             name, at = _function(object.symbols, index, offset - start) or (sections.names[index], offset - start)
             return f"{name}+{at:#x} ({object.name})"

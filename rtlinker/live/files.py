@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from rtlinker.elf.archive import MAGIC, THIN_MAGIC, Archive, read_archive
 from rtlinker.elf.constants import ELFMAG, ET_DYN
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError
@@ -13,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rtlinker.elf.archive import Member
+    from rtlinker.elf.archive import Archive, Member
     from rtlinker.elf.builtin import BuiltinArchive
     from rtlinker.elf.object import Object
 
@@ -29,7 +28,7 @@ def read_file(path: str) -> bytes:
         data = os.read(descriptor, size + 1)
         if len(data) == size:
             return data
-        with open(descriptor, "rb", closefd=False) as rest:  # noqa: PTH123  # it grew, or is no regular file
+        with open(descriptor, "rb", closefd=False) as rest:  # it grew, or is no regular file
             return data + rest.read()
     except IsADirectoryError as error:
         raise IsADirectoryError(error.errno, error.strerror, path) from None
@@ -39,7 +38,7 @@ def read_file(path: str) -> bytes:
 
 def sort_of(data: bytes) -> str:
     """`object`, `archive`, `library` (a shared one) or `script`, as far as the first bytes tell; objects by default."""
-    if data[:8] in {MAGIC, THIN_MAGIC}:
+    if data[:8] in {b"!<arch>\n", b"!<thin>\n"}:
         return "archive"
     if data[:4] == ELFMAG:
         return "library" if data[16:18] == ET_DYN.to_bytes(2, "little") else "object"
@@ -96,6 +95,8 @@ class ArchiveSource:
 
 def read_archive_source(data: bytes, path: str) -> ArchiveSource:
     """An archive as a source of objects; `path` is what errors call it and where thin members are looked for."""
+    from rtlinker.elf.archive import read_archive
+
     return ArchiveSource(read_archive(data, path, os.path.dirname(path)))  # noqa: PTH120
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
-    """Give the first symbols of the error a hint where a library on the search path or an archive of the link has it."""
+    """Give the first symbols of the error a hint where a library on the search path or an archive has it."""
     from rtlinker.host.search import who_has
 
     symbols = error.symbols[:SHOWN]

@@ -1,4 +1,4 @@
-"""The linker as custom runtimes use it, but for Python types (see `api.Linker`): load what you have, resolve, look up, unload (GHC's rts/Linker.h is its model).
+"""The linker as custom runtimes use it, but for Python types (those are `api.Linker`'s); after GHC's rts/Linker.h.
 
 Objects wait until `resolve`, which links all that wait into one image. Images of one linker see each other's exported
 names. A failed resolve changes nothing: what waited still waits, so that a missing library can be loaded and
@@ -8,32 +8,27 @@ names. A failed resolve changes nothing: what waited still waits, so that a miss
 from __future__ import annotations
 
 import os
-from threading import RLock
 
-from rtlinker.elf.reader import read_object
-from rtlinker.errors import BadObjectError, LinkError, UndefinedSymbolsError
+from rtlinker.errors import LinkError, UndefinedSymbolsError
 from rtlinker.host import dynamic
 from rtlinker.link.pipeline import link
-from rtlinker.link.scope import Definition, Inputs, Table
-from rtlinker.live import files
+from rtlinker.link.scope import Inputs, Table, is_scope, is_source
+from rtlinker.live.collect import LOCK, Collector
+from rtlinker.live.files import LastSource
 from rtlinker.live.install import install, run_constructors
 from rtlinker.live.place import ProcessPlace
-from rtlinker.live.scopes import ImageScope, LibraryScope, ProcessScope
+from rtlinker.live.scopes import ImageScope, ProcessScope
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
-    from rtlinker.elf.object import Object
     from rtlinker.link.image import Image
     from rtlinker.link.resolution import Pull
-    from rtlinker.link.scope import Scope, Source
-
-LOCK = RLock()
-"""Held while anything is loaded, resolved or unloaded: the process has one address space and one symbol table."""
+    from rtlinker.link.scope import Source
 
 
 class LiveImage:
@@ -52,7 +47,7 @@ class LiveImage:
         self.gone = False
 
 
-class LinkerCore:
+class LinkerCore(Collector):
     """Links objects and archives into this process; safe to use from several threads.
 
     `process_first`: what the process has already wins over archives, so that state never exists twice.
@@ -62,119 +57,10 @@ class LinkerCore:
     def __init__(self, *, process_first: bool = False, engine: str = "auto") -> None:
         self._process_first = process_first
         self._engine = engine
-        self._pending: list[Object] = []
-        self._providers: list[Source | Scope] = []
-        self._user: dict[str, Definition] = {}
-        self._callables: dict[str, object] = {}
-        self._handles: list[int] = []
-        self._last = files.LastSource()
+        super().__init__()
+        self._last = LastSource()
         self.images: list[LiveImage] = []
         self.notes: list[str] = []
-        self.closed = False
-        self.kept: dict[object, object] = {}
-
-    def load_object(self, source: str | os.PathLike[str] | bytes, name: str | None = None) -> str:
-        """Read an object, from its path or its bytes, and let it wait for `resolve`; the name errors will show.
-
-        Raises BadObjectError when it is not one, OSError when the file cannot be read.
-        """
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            data, shown = bytes(source), name or f"<{len(source):,} bytes>"
-        else:
-            shown = os.fspath(source)
-            data, shown = files.read_file(shown), name or shown
-        with LOCK:
-            self._open()
-            self._pending.append(read_object(data, shown))
-        return shown
-
-    def load_archive(self, path: str | os.PathLike[str], whole: bool = False) -> None:
-        """Offer an archive to this and later resolves: members join when a name is missing; with `whole`, all at once.
-
-        Raises BadObjectError when it is not one, OSError when the file cannot be read.
-        """
-        shown = os.fspath(path)
-        source = files.read_archive_source(files.read_file(shown), shown)
-        with LOCK:
-            self._open()
-            if whole:
-                self._pending += source.members()
-            else:
-                self._providers.append(source)
-
-    def load_library(self, name: str | os.PathLike[str], visible: bool = False) -> None:
-        """Open a shared library, by path or soname, for the references of this linker.
-
-        With `visible` its names also join the process's global scope (RTLD_GLOBAL). Raises LinkError with the dynamic
-        linker's own words when it cannot be opened (dlopen(3)).
-        """
-        path = os.fspath(name)
-        with LOCK:
-            self._open()
-            try:
-                handle = dynamic.open_library(path, visible)
-            except OSError as error:
-                if self._load_script(path):
-                    return
-                raise LinkError("shared library cannot be loaded", [("library", path), ("reason", str(error))]) from None
-            self._handles.append(handle)
-            self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119
-
-    def load(self, path: str | os.PathLike[str], whole: bool = False) -> None:
-        """Load a file by what it is: an object, an archive, a shared library, or a linker script naming such."""
-        shown = os.fspath(path)
-        data = files.read_file(shown)
-        kind = files.sort_of(data)
-        if kind == "archive":
-            self.load_archive(shown, whole)
-        elif kind == "library":
-            self.load_library(shown if "/" in shown else "./" + shown)
-        elif kind != "script" or not self._load_script(shown):
-            with LOCK:
-                self._open()
-                self._pending.append(read_object(data, shown))
-
-    def _load_script(self, path: str) -> bool:
-        """Load what a linker script lists; False when the file is not one."""
-        from rtlinker.elf.ldscript import looks_like_script, read_linker_script
-        from rtlinker.host.search import find_library
-
-        if not os.path.isfile(path):  # noqa: PTH113
-            return False
-        data = files.read_file(path)
-        script = read_linker_script(data, path) if looks_like_script(data) else None
-        if script is None:
-            return False
-        beside = [os.path.dirname(path), *script.search_directories]  # noqa: PTH120
-        for entry in script.entries:
-            found = find_library(entry.name if entry.is_library else f":{entry.name}", beside)
-            if entry.is_library or "/" not in entry.name:
-                if found is None:
-                    raise BadObjectError(path, "linker script names a file that is not there", entry.name)
-                self.load(found)
-            else:
-                self.load(entry.name)
-        return True
-
-    def define(self, name: str, value: object, prototype: str | None = None) -> None:
-        """Give a name an address (absolute) or a Python callable.
-
-        A callable needs a C prototype, unless the debug information of an object that refers to it has one; a
-        ctypes function or a rtlinker Function carries its own. Later definitions of a name replace earlier ones.
-        """
-        with LOCK:
-            self._open()
-            self._callables.pop(name, None)
-            if isinstance(value, int):
-                self._user[name] = Definition(name, value, "given by the caller")
-                return
-            if not callable(value):
-                raise TypeError(f"{name!r} must be an address or a callable, not {type(value).__name__}")
-            address = self._code_of(value, prototype, name)
-            if address is None:
-                self._callables[name] = value
-            else:
-                self._user[name] = Definition(name, address, "given by the caller", "function")
 
     def resolve(self, roots: tuple[str, ...] = (), start: bool = True) -> None:
         """Link everything loaded since the last resolve, and what archives have of it; then run its constructors.
@@ -263,7 +149,7 @@ class LinkerCore:
             if self.offered(name):
                 self.resolve((name,))
                 return self.lookup(name)
-            for scope in [*(provider for provider in self._providers if hasattr(provider, "find")), ProcessScope()]:
+            for scope in [*filter(is_scope, self._providers), ProcessScope()]:
                 found = scope.find(name)
                 if found is not None:
                     return found.address
@@ -272,13 +158,12 @@ class LinkerCore:
     def offered(self, name: str) -> bool:
         """Whether an archive has a member with this name that is not in an image yet."""
         return any(
-            hasattr(provider, "index") and name in provider.index() and not self._linked(provider, name)
-            for provider in self._providers
+            name in source.index() and not self._linked(source, name) for source in filter(is_source, self._providers)
         )
 
     def offers(self) -> list[str]:
         """Every name that the linker's archives have, sorted."""
-        return sorted({name for source in self._providers if hasattr(source, "index") for name in source.index()})
+        return sorted({name for source in filter(is_source, self._providers) for name in source.index()})
 
     def _linked(self, source: Source, name: str) -> bool:
         member = source.object_at(source.index()[name])
@@ -315,7 +200,8 @@ class LinkerCore:
         if live.wanted <= pulled:
             live.wanted = set()  # members that were pulled for the object go with it
         live.scope.hidden |= {
-            symbol for symbol, owner in resolution.owners.items()
+            symbol
+            for symbol, owner in resolution.owners.items()
             if not live.wanted or resolution.objects[owner].name in leaving
         }
 
@@ -365,33 +251,10 @@ class LinkerCore:
         """Why each archive member is in an image: which symbol of which object asked for it."""
         return [pull for live in self.images for pull in live.image.resolution.pulls]
 
-    def _open(self) -> None:
-        if self.closed:
-            raise LinkError("the linker is closed", hint="make a new one")
-
     def _depend(self, live: LiveImage) -> None:
         for other in self.images:
             if other.scope.used:
                 other.dependents.add(live)
-
-    def _give_types(self) -> None:
-        """Turn callables that came without a prototype into code, by what the waiting objects' DWARF says of them."""
-        if not self._callables:
-            return
-        for name, value in list(self._callables.items()):
-            if not any(name.encode() in object.symbols.strings for object in self._pending):
-                continue
-            address = self._code_by_declaration(value, name, self._pending)
-            self._user[name] = Definition(name, address, "given by the caller", "function")
-            del self._callables[name]
-
-    def _code_of(self, value: object, prototype: str | None, name: str) -> int | None:
-        """The address of code that calls a Python callable, or None when its C type is not known yet."""
-        raise TypeError(f"{name!r} must be an address here")
-
-    def _code_by_declaration(self, value: object, name: str, objects: Sequence[Object]) -> int:
-        """The same, by the type that the objects' debug information declares."""
-        raise TypeError(f"{name!r} must be an address here")
 
     def _unused(self, image: Image) -> list[str]:
         given = len(self._pending)
@@ -405,7 +268,7 @@ class LinkerCore:
     def _hint(self, error: UndefinedSymbolsError) -> None:
         from rtlinker.live.hints import add_hints
 
-        add_hints(error, [provider for provider in self._providers if hasattr(provider, "index")])
+        add_hints(error, list(filter(is_source, self._providers)))
 
 
 def _is_of(member: str, name: str) -> bool:

@@ -20,12 +20,12 @@ class UndoStack:
         self._inverses.append(inverse)
 
     def run(self) -> None:
-        """Take everything back. One failing inverse does not keep the others; the first failure is raised at the end."""
+        """Take everything back. A failing inverse does not keep the others; the first failure is raised in the end."""
         failure: BaseException | None = None
         while self._inverses:
             try:
                 self._inverses.pop()()
-            except BaseException as error:  # noqa: BLE001  # the rest must still be undone
+            except BaseException as error:  # the rest must still be undone
                 failure = failure or error
         if failure is not None:
             raise failure

@@ -16,8 +16,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 SECTION_TYPES = {
-    1: "PROGBITS", 2: "SYMTAB", 3: "STRTAB", 4: "RELA", 7: "NOTE", 8: "NOBITS", 9: "REL", 14: "INIT_ARRAY",
-    15: "FINI_ARRAY", 16: "PREINIT_ARRAY", 17: "GROUP", 18: "SYMTAB_SHNDX", 0x70000001: "X86_64_UNWIND",
+    1: "PROGBITS",
+    2: "SYMTAB",
+    3: "STRTAB",
+    4: "RELA",
+    7: "NOTE",
+    8: "NOBITS",
+    9: "REL",
+    14: "INIT_ARRAY",
+    15: "FINI_ARRAY",
+    16: "PREINIT_ARRAY",
+    17: "GROUP",
+    18: "SYMTAB_SHNDX",
+    0x70000001: "X86_64_UNWIND",
 }
 SYMBOL_TYPES = {0: "notype", 1: "object", 2: "func", 3: "section", 4: "file", 5: "common", 6: "tls", 10: "ifunc"}
 BINDS = {0: "local", 1: "global", 2: "weak", 10: "unique"}
@@ -96,7 +107,15 @@ def object_tables(seen: dict[str, Any]) -> list[Table]:
         if row["type"] != SECTION_TYPES[SHT_RELA]
     ]
     symbols = [
-        (row["name"], row["bind"], row["type"], row["visibility"], row["section"], f"{row['value']:#x}", str(row["size"]))
+        (
+            row["name"],
+            row["bind"],
+            row["type"],
+            row["visibility"],
+            row["section"],
+            f"{row['value']:#x}",
+            str(row["size"]),
+        )
         for row in seen["symbols"]
         if row["type"] not in {"section", "file"}
     ]
@@ -121,7 +140,9 @@ def _target(row: dict[str, Any]) -> str:
     return f"{row['symbol'] or '0'}{sign}"
 
 
-def archive_data(name: str, members: Sequence[Object], refused: dict[str, str], names: dict[str, str]) -> dict[str, Any]:
+def archive_data(
+    name: str, members: Sequence[Object], refused: dict[str, str], names: dict[str, str]
+) -> dict[str, Any]:
     """Members of an archive with what each defines and needs, and names that several members define."""
     rows = []
     for object in members:
@@ -141,8 +162,13 @@ def archive_data(name: str, members: Sequence[Object], refused: dict[str, str], 
 def archive_tables(seen: dict[str, Any]) -> list[Table]:
     """The same as tables for people."""
     members = [
-        (_short(row["member"]), str(row["size"]), str(len(row["defines"])), ", ".join(row["defines"][:3]) + _more(row["defines"]),
-         ", ".join(_short(need) for need in row["needs"][:3]) + _more(row["needs"]))
+        (
+            _short(row["member"]),
+            str(row["size"]),
+            str(len(row["defines"])),
+            ", ".join(row["defines"][:3]) + _more(row["defines"]),
+            ", ".join(_short(need) for need in row["needs"][:3]) + _more(row["needs"]),
+        )
         for row in seen["members"]
     ]
     outside = sorted({name for row in seen["members"] for name in row["undefined"]})

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from rtlinker.facts import Fact
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class Table(Fact):
     """A title, column heads and rows of texts; a head that begins with `>` asks for alignment to the right."""
 
     title: str
     heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def text(self) -> str:
         """The table as lines; an empty one says `none`."""

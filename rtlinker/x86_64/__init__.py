@@ -1,0 +1,1 @@
+"""What the psABI says, as rows: relocation rules, relaxations, stubs."""

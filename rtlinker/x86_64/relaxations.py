@@ -2,7 +2,8 @@
 
 A GOTPCRELX relocation promises that its site is the displacement of one of a few known instructions. Where the target
 is within 2 GiB, the instruction can be rewritten to do without the slot. Nothing else moves: the rewritten instruction
-is as long as the old one. Three forms are rewritten; others (test, add, cmp ...) keep their slot, which is always right.
+is as long as the old one. Three forms are rewritten; others (test, add, cmp ...) keep their slot, which is always
+right.
 
     mov  foo@GOTPCREL(%rip), %reg    8b /r          becomes  lea  foo(%rip), %reg     8d /r
     call *foo@GOTPCREL(%rip)         ff 15          becomes  addr32 call foo          67 e8

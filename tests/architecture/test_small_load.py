@@ -10,22 +10,32 @@ import pytest
 from tests.support.child import CHECKOUT
 
 COSTLY = {
-    "numpy", "elftools", "capstone", "rich", "argcomplete", "argparse", "dataclasses", "typing", "inspect", "enum", "re",
-    "pathlib", "subprocess", "json", "logging", "tempfile", "shutil", "traceback", "difflib", "bisect", "random", "socket",
-    "contextlib", "multiprocessing", "mmap", "platform", "textwrap", "urllib", "hashlib",
+    "numpy", "elftools", "capstone", "rich", "argcomplete", "argparse", "dataclasses", "typing", "inspect", "enum",
+    "re", "pathlib", "subprocess", "json", "logging", "tempfile", "shutil", "traceback", "difflib", "bisect",
+    "random", "socket", "contextlib", "multiprocessing", "mmap", "platform", "textwrap", "urllib", "hashlib",
 }  # fmt: skip
 PRELUDE = "import sys; before = set(sys.modules)\n"
 REPORT = "\nreport = sorted(set(sys.modules) - before)\nimport json; print(json.dumps([result, report]))"
 TYPED_BY_HAND = "import rtlinker; result = rtlinker.load(%r).function('add', 'int(int, int)')(2, 3)"
 TYPED_BY_DWARF = "import rtlinker; result = rtlinker.load(%r).add(2, 3)"
-NOT_NEEDED_BY_HAND = {"rtlinker.dwarf", "rtlinker.isolate", "rtlinker.show", "rtlinker.cli", "rtlinker.link.relocate_bulk"}
+NOT_NEEDED_BY_HAND = {
+    "rtlinker.dwarf",
+    "rtlinker.isolate",
+    "rtlinker.show",
+    "rtlinker.cli",
+    "rtlinker.link.relocate_bulk",
+}
 
 
 def imported(program: str) -> tuple[int, set[str]]:
-    """What the program's `result` is, and the modules it imported, in a Python without site packages' start-up files."""
+    """What the program's `result` is, and the modules it imported, in a Python that ran no start-up files."""
     environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.environ["PATH"]}
     ran = subprocess.run(
-        [sys.executable, "-S", "-c", PRELUDE + program + REPORT], capture_output=True, text=True, check=False, env=environment
+        [sys.executable, "-S", "-c", PRELUDE + program + REPORT],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     assert ran.returncode == 0, ran.stderr
     result, names = json.loads(ran.stdout)

@@ -1,6 +1,8 @@
 """The scalar engine against the array engine: from which number of records on numpy is worth using, and importing.
 
-These two numbers are constants of `rtlinker/arrays.py`; the remarks say what this machine would have them be.
+These two numbers are constants of `rtlinker/arrays.py`; the remarks say what this machine would have them be. A table
+of known size says from where on an engine is worth using; whether numpy is worth its import is asked of compiled C,
+whose records cost the scalar engine more, since it has more symbols and more kinds of site.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ from .measure import Contender, Group, compete, row_of
 from .ours import link_and_call
 
 SIZES = (100, 300, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
+FUNCTIONS = (200, 500, 1_000, 2_000, 4_000, 8_000)
 ENGINES = ("scalar", "array")
+RECORD = 24
+"""Bytes of an Elf64_Rela."""
+
 IMPORT = """\
 from time import perf_counter
 import rtlinker.api, rtlinker.link.relocate, sys
@@ -38,7 +44,7 @@ Curve = list[tuple[int, float, float]]
 
 
 def run(directory: Path, quick: bool) -> Iterator[Group]:
-    """numpy's import; whole links by number of relocations; symbol tables by number of symbols; the crossovers."""
+    """numpy's import; whole links by number of relocations, of one table and of C; symbol tables; the crossovers."""
     rounds = 3 if quick else 15
     sizes = SIZES[::3] if quick else SIZES
     imported = [_import_time() for _ in range(rounds)]
@@ -50,15 +56,25 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
     tables: Curve = []
     for size in sizes:
         path = inputs.assemble(directory, f"sites{size}", inputs.sites(size))
-        table = read_object(path.read_bytes(), path.name)
+        parsed = read_object(path.read_bytes(), path.name)
         group = _both(f"whole link of {size:,} relocations", partial(link_and_call, path, "s0", 0), rounds)
         links.append(_point(size, group))
         yield group
-        group = _both(f"symbol table of {len(table.symbols):,}", partial(index_symbols, table), rounds)
-        tables.append(_point(len(table.symbols), group))
+        group = _both(f"symbol table of {len(parsed.symbols):,}", partial(index_symbols, parsed), rounds)
+        tables.append(_point(len(parsed.symbols), group))
+        yield group
+    code: Curve = []
+    for count in FUNCTIONS[: 3 if quick else None]:
+        path = inputs.compile_c(directory, f"code{count}", inputs.functions(count), "-fPIC")
+        parsed = read_object(path.read_bytes(), path.name)
+        records = sum(len(table.table) // RECORD for table in parsed.relocations)
+        title = f"whole link of C, {records:,} relocations, {len(parsed.symbols):,} symbols"
+        group = _both(title, partial(link_and_call, path, "f0", 0), rounds)
+        code.append(_point(records, group))
         yield group
     remarks = (
-        _remark("relocations", links, cost),
+        _remark("one table of relocations", links, cost),
+        _remark("relocations of C", code, cost),
         _remark("symbols", tables, cost),
         f"rtlinker/arrays.py has WORTH_USING = {arrays.WORTH_USING:,}, WORTH_IMPORTING = {arrays.WORTH_IMPORTING:,}",
     )
@@ -90,18 +106,20 @@ def _crossover(curve: Curve, cost: float) -> int | None:
         lead, next_lead = scalar - array - cost, next_scalar - next_array - cost
         if lead < 0 <= next_lead:
             found = round(size + (next_size - size) * -lead / (next_lead - lead))
-    if found is None and curve and curve[0][1] >= curve[0][2] + cost:
-        return curve[0][0]
     return found
 
 
 def _remark(what: str, curve: Curve, cost: float) -> str:
-    plain, dear = _said(_crossover(curve, 0)), _said(_crossover(curve, cost))
-    return f"{what}: arrays win from {plain}, with numpy's import from {dear}"
+    return f"{what}: arrays win from {_said(curve, 0)}, with numpy's import from {_said(curve, cost)}"
 
 
-def _said(records: int | None) -> str:
-    return "beyond the largest table" if records is None else f"{records:,}"
+def _said(curve: Curve, cost: float) -> str:
+    """The crossover, or that it lies outside of what was measured."""
+    found = _crossover(curve, cost)
+    if found is not None:
+        return f"{found:,}"
+    size, scalar, array = curve[0]
+    return f"less than {size:,}" if scalar >= array + cost else f"more than {curve[-1][0]:,}"
 
 
 def _import_time() -> float:

@@ -14,7 +14,9 @@ def test_an_absolute_symbol_keeps_its_value(compile, in_child, flags):
 
     def call():
         library = rtlinker.load(path, numbers)
-        whole = rtlinker.load(compile("extern char *const pointer; long high(void) { return (long)pointer; }"), path, numbers)
+        whole = rtlinker.load(
+            compile("extern char *const pointer; long high(void) { return (long)pointer; }"), path, numbers
+        )
         return library.low(), whole.high(), library.address("magic")
 
     assert in_child(call) == (0x1234, 0x123456789ABCDEF0, 0x1234)

@@ -18,13 +18,23 @@ int call(const char *s) {
     return imported(local((int)strlen(s))) + counter + big[99999] + elsewhere;
 }
 """
+HUGE = """
+static char huge[3L << 30];
+int near = 3;
+char *at(long i) { huge[i] = 9; return huge + i; }
+int get(void) { return near; }
+"""
 OTHER = "int elsewhere = 1000; int imported(int x) { return x * 100; }"
 
 
 @pytest.mark.parametrize("pic", ["-fPIC", "-fPIE", "-fno-pic"])
 @pytest.mark.parametrize("model", ["small", "medium", "large"])
 def test_every_code_model_links_and_runs(compile, in_child, model, pic):
-    flags = f"-mcmodel={model} {pic} -fno-builtin -mlarge-data-threshold=1000" if model == "medium" else f"-mcmodel={model} {pic}"
+    flags = (
+        f"-mcmodel={model} {pic} -fno-builtin -mlarge-data-threshold=1000"
+        if model == "medium"
+        else f"-mcmodel={model} {pic}"
+    )
     paths = compile(SOURCE, flags=flags), compile(OTHER, flags=flags)
     assert in_child(lambda: rtlinker.load(*paths).call(b"four")) == 700 + 5 + 5 + 1000
 
@@ -36,8 +46,7 @@ def test_code_models_can_be_mixed_in_a_link(compile, in_child, first):
 
 
 def test_more_large_data_than_a_displacement_reaches(compile, in_child):
-    source = "static char huge[3L << 30]; char *at(long i) { huge[i] = 9; return huge + i; } int near = 3; int get(void) { return near; }"
-    path = compile(source, flags="-mcmodel=medium -fPIC")
+    path = compile(HUGE, flags="-mcmodel=medium -fPIC")
 
     def call():
         library = rtlinker.load(path)

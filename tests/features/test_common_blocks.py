@@ -3,7 +3,7 @@
 import rtlinker
 
 SMALL = "int shared[2]; int odd; int first(void) { return shared[0]; }"
-LARGE = "int shared[8] __attribute__((aligned(256))); void set(int i, int v) { shared[i] = v; } int *at(void) { return shared; }"
+LARGE = "int shared[8] __attribute__((aligned(256))); void set(int i, int v) { shared[i] = v; }"
 STRONG = "int shared[4] = { 7, 8, 9, 10 };"
 FLAGS = "-fcommon"
 

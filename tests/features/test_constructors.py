@@ -41,8 +41,9 @@ def test_constructors_can_be_made_to_wait(compile, in_child):
 
 def test_old_ctors_run_backwards_and_old_dtors_forwards(compile, in_child):
     path = compile(
-        '.text\none: mov $1, %edi\njmp note@PLT\ntwo: mov $2, %edi\njmp note@PLT\n'
-        '.section .ctors,"aw"\n.quad one, two\n.section .dtors,"aw"\n.quad one, two\n', "asm"
+        ".text\none: mov $1, %edi\njmp note@PLT\ntwo: mov $2, %edi\njmp note@PLT\n"
+        '.section .ctors,"aw"\n.quad one, two\n.section .dtors,"aw"\n.quad one, two\n',
+        "asm",
     )
 
     def call():

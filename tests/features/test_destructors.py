@@ -1,4 +1,4 @@
-"""Unloading runs what has to run: atexit and __cxa_atexit, last first; then destructors, in the reverse of their order."""
+"""Unloading runs what has to run: atexit and __cxa_atexit, last first; then destructors, backwards."""
 
 import rtlinker
 
@@ -12,7 +12,12 @@ __attribute__((destructor(101))) static void late(void) { note(5); }
 __attribute__((destructor)) static void plain(void) { note(3); }
 void start(void) { atexit(first); atexit(second); }
 """
-STATIC = 'extern "C" void note(int); struct S { S() { note(1); } ~S() { note(2); } }; static S s; extern "C" int f() { return 3; }'
+STATIC = """
+extern "C" void note(int);
+struct S { S() { note(1); } ~S() { note(2); } };
+static S s;
+extern "C" int f() { return 3; }
+"""
 
 
 def test_destructors_and_atexit_run_when_the_library_is_unloaded(compile, in_child):

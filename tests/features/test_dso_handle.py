@@ -2,7 +2,11 @@
 
 import rtlinker
 
-SOURCE = "extern void *__dso_handle; void **handle(void) { return &__dso_handle; } int self(void) { return __dso_handle == &__dso_handle; }"
+SOURCE = """
+extern void *__dso_handle;
+void **handle(void) { return &__dso_handle; }
+int self(void) { return __dso_handle == &__dso_handle; }
+"""
 
 
 def test_each_link_has_a_handle_of_its_own(compile, in_child):

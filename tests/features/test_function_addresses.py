@@ -28,6 +28,9 @@ def test_all_objects_of_a_link_see_the_same_address(compile, in_child):
 
     def call():
         library = rtlinker.load(*paths)
-        return library.function("address", "unsigned long(void)")() == library.function("elsewhere", "unsigned long(void)")()
+        return (
+            library.function("address", "unsigned long(void)")()
+            == library.function("elsewhere", "unsigned long(void)")()
+        )
 
     assert in_child(call)

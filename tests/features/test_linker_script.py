@@ -9,7 +9,9 @@ def test_input_and_group_name_the_files_to_link(compile, archive, shared, in_chi
     (tmp_path / "libscript.so").write_text(
         f"/* GNU ld script */\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( {library} AS_NEEDED ( {inside} ) )\n"
     )
-    main = compile("int from_library(void), from_archive(void); int both(void) { return from_library() + from_archive(); }")
+    main = compile(
+        "int from_library(void), from_archive(void); int both(void) { return from_library() + from_archive(); }"
+    )
 
     def call():
         return (

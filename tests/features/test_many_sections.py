@@ -12,15 +12,21 @@ def test_function_and_data_sections(compile, in_child):
 
 
 def test_more_sections_than_sixteen_bits_can_number(compile, in_child):
-    source = "".join(
-        f'.section .text.f{i},"ax"\n' + (f".globl f{i}\nf{i}: mov ${i}, %eax\nret\n" if i % 7000 == 0 or i == COUNT - 1 else "nop\n")
-        for i in range(COUNT)
-    ) + f'.text\n.globl last, at\nlast: jmp f{COUNT - 1}\n.data\nat: .quad f{COUNT - 1}\n.size at, 8\n'
+    source = (
+        "".join(
+            f'.section .text.f{i},"ax"\n'
+            + (f".globl f{i}\nf{i}: mov ${i}, %eax\nret\n" if i % 7000 == 0 or i == COUNT - 1 else "nop\n")
+            for i in range(COUNT)
+        )
+        + f".text\n.globl last, at\nlast: jmp f{COUNT - 1}\n.data\nat: .quad f{COUNT - 1}\n.size at, 8\n"
+    )
     path = compile(source, "asm")
 
     def call():
         library = rtlinker.load(path)
         functions = [library.function(name, "int(void)") for name in ("f0", "f63000", "f69999", "last")]
-        return [function() for function in functions], int.from_bytes(bytes(library["at"].value), "little") == library.address("f69999")
+        return [function() for function in functions], int.from_bytes(
+            bytes(library["at"].value), "little"
+        ) == library.address("f69999")
 
     assert in_child(call) == ([0, 63000, 69999, 69999], True)

@@ -9,6 +9,8 @@ def test_both_members_are_linked(compile, archive, in_child):
     path = archive("libsame.a", one, two, mode="qcs")
 
     def call():
-        return rtlinker.load(path).two(), len(rtlinker.load(whole_archives=[path]).linker.images[0].image.resolution.objects)
+        return rtlinker.load(path).two(), len(
+            rtlinker.load(whole_archives=[path]).linker.images[0].image.resolution.objects
+        )
 
     assert in_child(call) == (2, 2)

@@ -14,7 +14,7 @@ SOURCES = {
     "mknod": '#include <sys/stat.h>\nint call(void) { return mknod("/nonexistent/x", 0, 0) + 1; }',
     "__cpu_model": 'int call(void) { __builtin_cpu_init(); return !__builtin_cpu_supports("sse2"); }',
     "__udivti3": "unsigned __int128 a = 100, b = 7; int call(void) { return (int)(a / b) - 14; }",
-    "__stack_chk_fail": "int get(char *); int call(void) { char c[64]; c[0] = 0; return get(c); } int get(char *c) { return c[0]; }",
+    "__stack_chk_fail": "int get(char *c) { return c[0]; } int call(void) { char c[64] = { 0 }; return get(c); }",
 }
 
 

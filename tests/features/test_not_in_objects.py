@@ -5,7 +5,13 @@ import pytest
 import rtlinker
 from tests.features.test_newer_relocations import renumbered
 
-DYNAMIC = {5: "R_X86_64_COPY", 6: "R_X86_64_GLOB_DAT", 7: "R_X86_64_JUMP_SLOT", 8: "R_X86_64_RELATIVE", 37: "R_X86_64_IRELATIVE"}
+DYNAMIC = {
+    5: "R_X86_64_COPY",
+    6: "R_X86_64_GLOB_DAT",
+    7: "R_X86_64_JUMP_SLOT",
+    8: "R_X86_64_RELATIVE",
+    37: "R_X86_64_IRELATIVE",
+}
 THREAD_LOCAL = "__thread int mine = 3; int get(void) { return mine; }"
 IFUNC = """
 static int one(void) { return 1; }

@@ -6,7 +6,16 @@ import rtlinker
 from tests.support.compile import run
 
 ONE = "static int n = 2; int one(void) { return n++ - 1; }"
-TWO = "int one(void); int two(void) { return one() + 1; } static int (*const table[])(void) = { one, two }; int (*get(int i))(void) { return table[i]; }"
+TWO = """
+int one(void);
+int two(void) { return one() + 1; }
+static int (*const table[])(void) = { one, two };
+int (*get(int i))(void) { return table[i]; }
+"""
+
+
+def call(name, *paths):
+    return rtlinker.load(*paths).function(name, "int(void)")()
 
 
 def test_the_output_of_ld_r_links(compile, in_child, tmp_path):
@@ -26,28 +35,26 @@ def test_objects_without_or_with_compressed_debug_information_link(compile, in_c
     for path in objects:
         run("objcopy", option, path)
 
-    def call():
-        library = rtlinker.load(*objects)
-        return library.function("two", "int(void)")()
-
-    assert in_child(call) == 2
+    assert in_child(call, "two", *objects) == 2
 
 
-@pytest.mark.parametrize("flags", ["-gz=zlib", "-gdwarf-4", "-gdwarf-5", "-gsplit-dwarf", "-ggdb3", "-flto -ffat-lto-objects"])
+@pytest.mark.parametrize(
+    "flags", ["-gz=zlib", "-gdwarf-4", "-gdwarf-5", "-gsplit-dwarf", "-ggdb3", "-flto -ffat-lto-objects"]
+)
 def test_every_kind_of_debug_information_is_linked_past(compile, in_child, flags):
     path = compile(ONE, flags=flags)
-    assert in_child(lambda: rtlinker.load(path).function("one", "int(void)")()) == 1
+    assert in_child(call, "one", path) == 1
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang", "tcc"])
 @pytest.mark.parametrize("flags", ["-O0", "-O2"])
 def test_objects_of_several_compilers_call_each_other(compile, in_child, compiler, flags):
     one, two = compile(ONE, flags=flags, compiler=compiler), compile(TWO, flags=flags)
-    assert in_child(lambda: rtlinker.load(one, two).function("two", "int(void)")()) == 2
+    assert in_child(call, "two", one, two) == 2
 
 
 def test_an_unwind_section_of_its_own_type_is_taken(compile, in_child):
     path = compile(".globl f\nf: .cfi_startproc\nmov $3, %eax\nret\n.cfi_endproc\n", "asm", compiler="clang")
     assert b".eh_frame" in path.read_bytes()
     assert (0x70000001).to_bytes(4, "little") in path.read_bytes()
-    assert in_child(lambda: rtlinker.load(path).function("f", "int(void)")()) == 3
+    assert in_child(call, "f", path) == 3

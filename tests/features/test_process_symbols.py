@@ -24,7 +24,10 @@ def test_the_objects_of_the_link_win_over_the_process(compile, in_child):
 
 
 def test_an_archive_of_the_link_wins_over_the_process(compile, archive, in_child):
-    path, library = compile("int getpid(void); int call(void) { return getpid(); }"), archive("l.a", compile("int getpid(void) { return -6; }"))
+    path, library = (
+        compile("int getpid(void); int call(void) { return getpid(); }"),
+        archive("l.a", compile("int getpid(void) { return -6; }")),
+    )
     assert in_child(lambda: rtlinker.load(path, library).call()) == -6
 
 

@@ -87,7 +87,8 @@ def test_a_slot_holds_the_symbols_address(compile, in_child, rule):
 @pytest.mark.parametrize(("rule", "symbol", "addend", "width"), [
     ("R_X86_64_8", "small", 0x10, 1), ("R_X86_64_8", "small", -0x50, 1), ("R_X86_64_8", "small", 0xBD, 1),
     ("R_X86_64_16", "small", 0x1000, 2), ("R_X86_64_16", "small", -0x50, 2), ("R_X86_64_16", "small", 0xFFBD, 2),
-    ("R_X86_64_32", "number", 0xFF, 4), ("R_X86_64_32", "number", 0x80000000, 4), ("R_X86_64_32S", "small", -0x7FFFFFFF, 4),
+    ("R_X86_64_32", "number", 0xFF, 4), ("R_X86_64_32", "number", 0x80000000, 4),
+    ("R_X86_64_32S", "small", -0x7FFFFFFF, 4),
 ])  # fmt: skip
 def test_numbers_that_just_fit_are_written(compile, in_child, rule, symbol, addend, width):
     path = compile(SOURCE.format(type=rule, symbol=symbol, addend=addend), "asm")

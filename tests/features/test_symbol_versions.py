@@ -25,7 +25,11 @@ def dlvsym(name, version):
 def test_the_version_asked_for_is_bound(compile, in_child, version):
     path = compile(SOURCE % version, "asm")
     expected = dlvsym(b"memcpy", version.encode())
-    assert in_child(lambda: rtlinker.load(path).function("address", "unsigned long(void)")()) == expected
+
+    def call():
+        return rtlinker.load(path).function("address", "unsigned long(void)")()
+
+    assert in_child(call) == expected
 
 
 def test_a_version_that_nobody_has_is_undefined(compile, in_child):

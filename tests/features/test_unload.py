@@ -44,7 +44,12 @@ def test_what_is_unloaded_says_so(compile, in_child, use):
         function, data = library.f, library["n"]
         library.unload()
         library.unload()
-        uses = {"call": function, "read": lambda: data.value, "look up": lambda: library["f"], "address": lambda: library.address("f")}
+        uses = {
+            "call": function,
+            "read": lambda: data.value,
+            "look up": lambda: library["f"],
+            "address": lambda: library.address("f"),
+        }
         uses[use]()
 
     with pytest.raises(rtlinker.LinkError, match="unloaded"):

@@ -1,4 +1,4 @@
-"""What the user defines wins over archives and over the process, and gives way to the objects of the link with a note."""
+"""What the user defines wins over archives and the process, and gives way to the objects of the link with a note."""
 
 import rtlinker
 

@@ -30,7 +30,7 @@ def test_a_python_callable_with_a_prototype_defines_a_name(compile, in_child):
 
 
 def test_a_python_callable_takes_its_types_from_the_declaration(compile, in_child):
-    path = compile("double hook(double, const char *); double call(void) { return hook(1.5, \"text\"); }")
+    path = compile('double hook(double, const char *); double call(void) { return hook(1.5, "text"); }')
 
     def call():
         seen = []

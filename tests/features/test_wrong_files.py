@@ -55,5 +55,5 @@ def test_a_broken_member_is_named_with_its_archive(files, archive, in_child):
 
 
 def test_an_object_with_only_intermediate_code_says_so(files, in_child):
-    with pytest.raises(rtlinker.LinkError, match="(?i)lto|intermediate"):
+    with pytest.raises(rtlinker.LinkError, match=r"(?i)lto|intermediate"):
         in_child(lambda: rtlinker.load(files / "lto.o").main())

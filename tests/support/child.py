@@ -98,11 +98,16 @@ class Finished(NamedTuple):
 def rtlinker_command(
     *arguments: str | os.PathLike[str], input: str | None = None, cwd: str | os.PathLike[str] | None = None
 ) -> Finished:
-    """Exit code and output of `rtlinker ARGUMENTS`, run with this Python and this checkout; -N for death by signal N."""
+    """Exit code and output of `rtlinker ARGUMENTS`, run with this Python and checkout; -N for death by signal N."""
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "100", "NO_COLOR": "1"}
     ran = subprocess.run(
         [sys.executable, "-m", "rtlinker", *map(str, arguments)],
-        input=input, capture_output=True, text=True, cwd=cwd, env=environment, check=False,
+        input=input,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        check=False,
         stdin=subprocess.DEVNULL if input is None else None,
     )
     return Finished(ran.returncode, ran.stdout, ran.stderr)

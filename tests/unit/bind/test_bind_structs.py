@@ -223,6 +223,12 @@ def test_a_python_callable_is_stored_in_a_struct(native):
     assert operation.name == "double"
 
 
+def test_text_in_a_struct_of_our_own_lives_as_long_as_the_struct(native):
+    record = plain(native.run.ctype.parameters[0].type).target
+    operations = [new_struct(record, name=f"name {number}") for number in range(50)]
+    assert [operation.name for operation in operations] == [f"name {number}" for number in range(50)]
+
+
 def test_a_callback_gets_a_struct_by_value(native):
     assert native.call(lambda pair: pair.a + pair.b, 4) == 8
 

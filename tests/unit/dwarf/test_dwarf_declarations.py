@@ -122,6 +122,12 @@ def test_a_static_variable_of_a_function_is_found_by_its_symbol(declarations):
     assert {declare(ctype, "calls") for ctype in found if ctype} == {"int calls"}
 
 
+def test_a_type_is_found_by_its_name(declarations):
+    assert plain(declarations.type("node")) is plain(declarations.type("struct node"))
+    assert plain(declarations.type("node")).by_name["text"].offset == 20
+    assert declarations.type("union node") is None
+
+
 def test_an_unknown_name_is_none(declarations):
     assert declarations.function("missing") is None
     assert declarations.variable("add") is None
@@ -276,6 +282,13 @@ def test_a_truncated_object_is_a_bad_object(compile_object):
     data = compile_object(SOURCE, "gcc", "-g")
     with pytest.raises(BadObjectError):
         read_declarations(data[:-64], "short.o").function("add")
+
+
+def test_sections_compressed_with_zstd_are_named(compile_object):
+    data = compile_object(SOURCE, "gcc", "-g", "-gz").replace(b"\1\0\0\0\0\0\0\0", b"\2\0\0\0\0\0\0\0")
+    found = read_declarations(data, "source.o")
+    assert found.function("add") is None
+    assert "zstd" in found.notes[0]
 
 
 def test_a_decompression_bomb_is_refused(compile_object):

@@ -1,0 +1,70 @@
+# What one does with a checkout. Everything happens in .venv; nothing else is touched, except that `make test` and
+# `make bench` install missing compilers when run as root on Debian. Stamp files in .venv keep repetitions quick.
+
+PYTHON = python3
+VENV   = .venv
+BIN    = $(VENV)/bin
+# Debian's python3 comes without ensurepip: the venv is made without pip, and the system's pip installs into it.
+PIP    = $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-warn-script-location
+export PIP_ROOT_USER_ACTION = ignore
+
+help:
+	@echo 'make demo      the tour on the shipped objects; needs no compiler'
+	@echo 'make test      install what the tests need, then run all of them (ARGS="-k name" for some)'
+	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
+	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
+	@echo 'make fixtures  rebuild the shipped objects;  make clean: remove .venv and caches'
+
+demo: $(VENV)/.installed
+	@$(BIN)/rtlinker demo
+
+test: $(VENV)/.test tools
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.bench tools
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+readme: $(VENV)/.test tools
+	@$(BIN)/python -m tests.support.readme README.md docs
+
+fixtures:
+	@$(MAKE) --no-print-directory -C fixtures -B
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+tools:
+	@scripts/install-tools
+
+$(BIN)/python:
+	@scripts/check-python $(PYTHON)
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(BIN)/python
+	@echo 'installing rtlinker into $(VENV)'
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	@echo 'installing what the tests need into $(VENV)'
+	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@echo 'installing ruff and mypy into $(VENV)'
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test tests/bench/requirements.txt
+	@echo 'installing what the benchmarks compare with into $(VENV)'
+	@$(PIP) --requirement tests/bench/requirements.txt
+	@touch $@
+
+.PHONY: help demo test bench lint types readme fixtures clean tools

@@ -1,0 +1,163 @@
+"""What a linker collects before it links: waiting objects, archives and libraries to ask, the caller's names."""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock  # threading's own, without importing threading
+
+from rtlinker.elf.reader import read_object
+from rtlinker.errors import BadObjectError, LinkError
+from rtlinker.host import dynamic
+from rtlinker.link.scope import Definition
+from rtlinker.live import files
+from rtlinker.live.scopes import LibraryScope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rtlinker.elf.object import Object
+    from rtlinker.link.scope import Scope, Source
+
+LOCK = RLock()
+"""Held while anything is loaded, resolved or unloaded: the process has one address space and one symbol table."""
+
+
+class Collector:
+    """The collecting half of a linker; `live.linker` is the other."""
+
+    def __init__(self) -> None:
+        self._pending: list[Object] = []
+        self._providers: list[Source | Scope] = []
+        self._user: dict[str, Definition] = {}
+        self._callables: dict[str, object] = {}
+        self._handles: list[int] = []
+        self.closed = False
+        self.kept: dict[object, object] = {}
+
+    def load_object(self, source: str | os.PathLike[str] | bytes, name: str | None = None) -> str:
+        """Read an object, from its path or its bytes, and let it wait for `resolve`; the name errors will show.
+
+        Raises BadObjectError when it is not one, OSError when the file cannot be read.
+        """
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data, shown = bytes(source), name or f"<{len(source):,} bytes>"
+        else:
+            shown = os.fspath(source)
+            data, shown = files.read_file(shown), name or shown
+        with LOCK:
+            self._open()
+            self._pending.append(read_object(data, shown))
+        return shown
+
+    def load_archive(self, path: str | os.PathLike[str], whole: bool = False) -> None:
+        """Offer an archive to this and later resolves: members join when a name is missing; with `whole`, all at once.
+
+        Raises BadObjectError when it is not one, OSError when the file cannot be read.
+        """
+        shown = os.fspath(path)
+        source = files.read_archive_source(files.read_file(shown), shown)
+        with LOCK:
+            self._open()
+            if whole:
+                self._pending += source.members()
+            else:
+                self._providers.append(source)
+
+    def load_library(self, name: str | os.PathLike[str], visible: bool = False) -> None:
+        """Open a shared library, by path or soname, for the references of this linker.
+
+        With `visible` its names also join the process's global scope (RTLD_GLOBAL). Raises LinkError with the dynamic
+        linker's own words when it cannot be opened (dlopen(3)).
+        """
+        path = os.fspath(name)
+        with LOCK:
+            self._open()
+            try:
+                handle = dynamic.open_library(path, visible)
+            except OSError as error:
+                if self._load_script(path):
+                    return
+                facts = [("library", path), ("reason", str(error))]
+                raise LinkError("shared library cannot be loaded", facts) from None
+            self._handles.append(handle)
+            self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119
+
+    def load(self, path: str | os.PathLike[str], whole: bool = False) -> None:
+        """Load a file by what it is: an object, an archive, a shared library, or a linker script naming such."""
+        shown = os.fspath(path)
+        data = files.read_file(shown)
+        kind = files.sort_of(data)
+        if kind == "archive":
+            self.load_archive(shown, whole)
+        elif kind == "library":
+            self.load_library(shown if "/" in shown else "./" + shown)
+        elif kind != "script" or not self._load_script(shown):
+            with LOCK:
+                self._open()
+                self._pending.append(read_object(data, shown))
+
+    def _load_script(self, path: str) -> bool:
+        """Load what a linker script lists; False when the file is not one."""
+        from rtlinker.elf.ldscript import looks_like_script, read_linker_script
+        from rtlinker.host.search import find_library
+
+        if not os.path.isfile(path):  # noqa: PTH113
+            return False
+        data = files.read_file(path)
+        script = read_linker_script(data, path) if looks_like_script(data) else None
+        if script is None:
+            return False
+        beside = [os.path.dirname(path), *script.search_directories]  # noqa: PTH120
+        for entry in script.entries:
+            found = find_library(entry.name if entry.is_library else f":{entry.name}", beside)
+            if entry.is_library or "/" not in entry.name:
+                if found is None:
+                    raise BadObjectError(path, "linker script names a file that is not there", entry.name)
+                self.load(found)
+            else:
+                self.load(entry.name)
+        return True
+
+    def define(self, name: str, value: object, prototype: str | None = None) -> None:
+        """Give a name an address (absolute) or a Python callable.
+
+        A callable needs a C prototype, unless the debug information of an object that refers to it has one; a
+        ctypes function or a rtlinker Function carries its own. Later definitions of a name replace earlier ones.
+        """
+        with LOCK:
+            self._open()
+            self._callables.pop(name, None)
+            if isinstance(value, int):
+                self._user[name] = Definition(name, value, "given by the caller")
+                return
+            if not callable(value):
+                raise TypeError(f"{name!r} must be an address or a callable, not {type(value).__name__}")
+            address = self._code_of(value, prototype, name)
+            if address is None:
+                self._callables[name] = value
+            else:
+                self._user[name] = Definition(name, address, "given by the caller", "function")
+
+    def _give_types(self) -> None:
+        """Turn callables that came without a prototype into code, by what the waiting objects' DWARF says of them."""
+        if not self._callables:
+            return
+        for name, value in list(self._callables.items()):
+            if not any(name.encode() in object.symbols.strings for object in self._pending):
+                continue
+            address = self._code_by_declaration(value, name, self._pending)
+            self._user[name] = Definition(name, address, "given by the caller", "function")
+            del self._callables[name]
+
+    def _code_of(self, value: object, prototype: str | None, name: str) -> int | None:
+        """The address of code that calls a Python callable, or None when its C type is not known yet."""
+        raise TypeError(f"{name!r} must be an address here")
+
+    def _code_by_declaration(self, value: object, name: str, objects: Sequence[Object]) -> int:
+        """The same, by the type that the objects' debug information declares."""
+        raise TypeError(f"{name!r} must be an address here")
+
+    def _open(self) -> None:
+        if self.closed:
+            raise LinkError("the linker is closed", hint="make a new one")
