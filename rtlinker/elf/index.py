@@ -17,6 +17,7 @@ from rtlinker.elf.constants import (
     STB_GNU_UNIQUE,
     STB_LOCAL,
     STB_WEAK,
+    STT_GNU_IFUNC,
 )
 from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, Object, text_at
 from rtlinker.errors import BadObjectError
@@ -40,6 +41,8 @@ class Index(Fact):
     commons: dict[str, int]
     undefined: dict[str, int]
     repeats: tuple[tuple[str, int], ...] = ()
+    ifuncs: tuple[int, ...] = ()
+    """Symbols, local ones too, whose code says at run time where the function is (STT_GNU_IFUNC)."""
 
 
 def index_symbols(object: Object, engine: str = "auto") -> Index:
@@ -62,6 +65,7 @@ def _by_loop(object: Object) -> Index:
     commons: dict[str, int] = {}
     undefined: dict[str, int] = {}
     repeats: list[tuple[str, int]] = []
+    ifuncs: list[int] = []
     for number, (name, info, _, section, value, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
@@ -72,6 +76,8 @@ def _by_loop(object: Object) -> Index:
                 raise _bad_symbol(object, number)
         elif section and section != ABSOLUTE and section not in COMMONS:
             raise _bad_symbol(object, number)
+        if info & 15 == STT_GNU_IFUNC:
+            ifuncs.append(number)
         if number < first:
             continue
         if info >> 4 not in BINDINGS:
@@ -83,7 +89,7 @@ def _by_loop(object: Object) -> Index:
             defined[text] = number
         else:
             (commons if section else undefined)[text] = number
-    return Index(defined, commons, undefined, tuple(repeats))
+    return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs))
 
 
 def _by_arrays(object: Object, numpy: ModuleType) -> Index:
@@ -111,7 +117,8 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     there = sections[first:]
     commons = _take(defined, names, first, numpy.flatnonzero(numpy.isin(there, COMMONS)).tolist())
     undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
-    return Index(defined, commons, undefined, repeats)
+    ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
+    return Index(defined, commons, undefined, repeats, tuple(ifuncs))
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:

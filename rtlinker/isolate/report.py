@@ -78,11 +78,19 @@ def caller_rows(crash: Crash, symbolise: Symbolise) -> list[str]:
     for place, address in crash.return_addresses:
         # one byte back, inside the call: a call that does not return can be the last instruction of its function
         text = _name_of(address - 1, crash, symbolise)
+        if text and _is_boundary(text):
+            rows.append("  called from Python")
+            break
         if text:
             rows.append(f"{' ' if place in confirmed else '?'} {text}")
     if len(rows) > CALLERS:
         rows[CALLERS:] = [f"  and {len(rows) - CALLERS:,} more"]
     return rows
+
+
+def _is_boundary(text: str) -> bool:
+    """Whether a caller is where Python calls native code: what lies beyond is the interpreter's own business."""
+    return "(libffi.so" in text or "(_ctypes." in text
 
 
 def _frame_chain(crash: Crash) -> set[int]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import STT_GNU_IFUNC
 from rtlinker.elf.object import ABSOLUTE
-from rtlinker.errors import UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.link.layout import Layout
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section
@@ -124,20 +122,3 @@ class Addresses(Fact):
     def reaches(self, address: int) -> bool:
         """Whether a signed 32-bit displacement reaches the address from anywhere in the image's small segments."""
         return self.base + self.layout.large_from - REACH < address < self.base + REACH - 16
-
-    def refuse_ifunc(self, object: int, symbol: int) -> None:
-        """Raise UnsupportedError when the symbol's definition in the link is an ifunc."""
-        meaning = self.resolution.bound[object].get(symbol)
-        if meaning is None:
-            if self.resolution.objects[object].symbols.type(symbol) != STT_GNU_IFUNC:
-                return
-            meaning = InObject(object, symbol)
-        if isinstance(meaning, InObject) and self.resolution.symbol(meaning).type == STT_GNU_IFUNC:
-            raise UnsupportedError(
-                "ifunc",
-                "indirect functions (ifunc) are not supported yet",
-                [
-                    ("file", self.resolution.objects[meaning.object].name),
-                    ("symbol", self.resolution.symbol(meaning).name),
-                ],
-            )

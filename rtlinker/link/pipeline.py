@@ -72,7 +72,6 @@ def fill(addresses: Addresses, demand: Demand, view: memoryview) -> None:
     """Write the slots, the stubs with their pointers, and __dso_handle, which holds its own address."""
     layout, base = addresses.layout, addresses.base
     for key, offset in layout.slots.items():
-        addresses.refuse_ifunc(*demand.slots[key])
         _pointer(view, offset, addresses.letter_s(*demand.slots[key]) or 0)
     for key, (stub, pointer) in layout.stubs.items():
         view[stub : stub + 16] = stub_code(base + stub, base + pointer)

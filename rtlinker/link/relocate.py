@@ -92,25 +92,21 @@ def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, o
     rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     object = addresses.resolution.objects[number]
     field, target = rule.field, 0
-    addresses.refuse_ifunc(number, symbol)
-    for letter, sign in rule.terms.items():
-        if letter in {"A", "P"}:
-            continue
-        value = letter_value(addresses, number, symbol, letter, rule)
+    for letter, sign in rule.of_symbol:
+        value = letter_value(addresses, number, symbol, letter, rule.direct)
         if value is None:
             if not object.sections.names[table.section].startswith(QUIET):
                 raise lost_target(object, table, offset, rule, symbol)
             # raw 0 whatever the addend: the mask takes all bits away
             return 0, False, WRITERS[field.width], -(1 << 64), 1 << 65, 0, 0
         target += sign * value
-    from_site = "P" in rule.terms
-    return target, from_site, WRITERS[field.width], field.lowest, field.highest, field.mask, rule.relaxable
+    return target, rule.from_site, WRITERS[field.width], field.lowest, field.highest, field.mask, rule.relaxable
 
 
-def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, rule: Rule) -> int | None:
+def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, direct: bool) -> int | None:
     """The number that one letter of a formula stands for; None when the symbol's section was discarded."""
     if letter == "S":
-        return addresses.direct_s(number, symbol) if rule.direct else addresses.letter_s(number, symbol)
+        return addresses.direct_s(number, symbol) if direct else addresses.letter_s(number, symbol)
     if letter == "L":
         return addresses.letter_l(number, symbol)
     if letter == "GOT":

@@ -14,7 +14,6 @@ from rtlinker.elf.index import section_array, symbol_array
 from rtlinker.elf.object import ABSOLUTE, Relocations
 from rtlinker.link.addresses import REACH, Addresses
 from rtlinker.link.relocate import QUIET, Overflow, letter_value
-from rtlinker.link.resolution import InObject
 from rtlinker.link.scan import lost_target
 from rtlinker.x86_64.relaxations import RELAXATIONS, RELAXED_ADDEND
 from rtlinker.x86_64.rules import RULES, WORD64, Rule
@@ -78,7 +77,7 @@ class _Sites:
         if gone.any():
             self._check_gone(int(self.offsets[gone.argmax()]), int(self.symbols[gone.argmax()]))
         values = targets + self.addends
-        if "P" in self.rule.terms:
+        if self.rule.from_site:
             values -= self.addresses.base + self.section + self.offsets
         values[gone] = 0
         field = self.rule.field
@@ -138,7 +137,6 @@ class _Sites:
 
     def _address(self, symbol: int) -> int:
         """S, as a signed number; for a discarded symbol one that nothing reaches."""
-        self.addresses.refuse_ifunc(self.number, symbol)
         value = self.addresses.letter_s(self.number, symbol)
         return GONE >> 1 if value is None else _signed(value)
 
@@ -158,11 +156,10 @@ def own_addresses(addresses: Addresses, number: int, rule: Rule) -> Integers:
     absolute = sections == ABSOLUTE
     column[absolute] = table["value"].astype(numpy.int64)[absolute]
     column[0] = 0
-    _refuse_ifuncs(addresses, number, table)
     letter = "L" if "L" in rule.terms else "S"
     far = (column != GONE) & ~addresses_reached(addresses, column) if letter == "L" else ()
     for symbol in {*resolution.bound[number], *numpy.flatnonzero(far).tolist()}:
-        value = letter_value(addresses, number, symbol, letter, rule)
+        value = letter_value(addresses, number, symbol, letter, rule.direct)
         column[symbol] = GONE if value is None else _signed(value)
     return column
 
@@ -173,22 +170,14 @@ def addresses_reached(addresses: Addresses, column: Integers) -> Flags:
     return (lowest < column) & (column < addresses.base + REACH - 16)
 
 
-def _refuse_ifuncs(addresses: Addresses, number: int, table: NDArray[numpy.void]) -> None:
-    for symbol in numpy.flatnonzero(table["info"] & 15 == 10).tolist():
-        if isinstance(addresses.meaning(number, symbol), InObject):
-            addresses.refuse_ifunc(number, symbol)
-
-
 def _letters(addresses: Addresses, number: int, symbol: int, rule: Rule) -> int:
     """The sum of a formula's letters that depend on the symbol."""
-    addresses.refuse_ifunc(number, symbol)
     total = 0
-    for letter, sign in rule.terms.items():
-        if letter not in {"A", "P"}:
-            value = letter_value(addresses, number, symbol, letter, rule)
-            if value is None:
-                return GONE
-            total += sign * value
+    for letter, sign in rule.of_symbol:
+        value = letter_value(addresses, number, symbol, letter, rule.direct)
+        if value is None:
+            return GONE
+        total += sign * value
     return _signed(total)
 
 

@@ -61,6 +61,7 @@ def scan(resolution: Resolution, engine: str = "auto") -> Demand:
     collector = _Collector(resolution)
     for number, object in enumerate(resolution.objects):
         _refuse_tls(object, resolution.discarded[number])
+        _refuse_ifuncs(object, resolution.indexes[number].ifuncs)
         collector.enter(number)
         for table in object.relocations:
             if table.section in resolution.discarded[number]:
@@ -150,6 +151,16 @@ def _refuse_tls(object: Object, discarded: frozenset[int]) -> None:
                 "thread-local storage",
                 "thread-local variables are not supported yet",
                 [("file", object.name), ("section", object.sections.names[index])],
+            )
+
+
+def _refuse_ifuncs(object: Object, ifuncs: tuple[int, ...]) -> None:
+    for symbol in ifuncs:
+        if object.symbols.section(symbol):
+            raise UnsupportedError(
+                "ifunc",
+                "indirect functions (ifunc) are not supported yet",
+                [("file", object.name), ("symbol", object.symbols.name(symbol))],
             )
 
 

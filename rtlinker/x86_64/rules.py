@@ -64,6 +64,16 @@ class Rule(Fact):
         return dict(zip(words[0::2], signs))
 
     @derived
+    def of_symbol(self) -> tuple[tuple[str, int], ...]:
+        """The letters that depend on the symbol (or the image) alone, with their signs: all but A and P."""
+        return tuple([(letter, sign) for letter, sign in self.terms.items() if letter not in {"A", "P"}])
+
+    @derived
+    def from_site(self) -> bool:
+        """The formula subtracts P: the value is a distance from the site."""
+        return "P" in self.terms
+
+    @derived
     def needs_slot(self) -> bool:
         """The formula names G: the symbol's address must stand in a GOT word."""
         return "G" in self.terms

@@ -32,3 +32,29 @@ def test_common_wins_over_a_weak_definition_in_either_order(compile, in_child):
     common, weak = compile(SMALL, flags=FLAGS), compile("__attribute__((weak)) int shared[2] = { 5 };")
     assert in_child(lambda: rtlinker.load(common, weak).first()) == 0
     assert in_child(lambda: rtlinker.load(weak, common).first()) == 0
+
+
+def test_a_tentative_definition_means_what_an_earlier_link_defines(compile, in_child):
+    strong, common = compile(STRONG), compile(SMALL, flags=FLAGS)
+
+    def call():
+        from ctypes import CFUNCTYPE, c_int
+
+        with rtlinker.Linker() as linker:
+            for path in (strong, common):
+                linker.load_object(path)
+                linker.resolve()
+            return CFUNCTYPE(c_int)(linker.lookup("first"))()
+
+    assert in_child(call) == 7
+
+
+def test_a_large_block_lies_with_the_large_data(compile, in_child):
+    source = "char large[1 << 20]; int near; char *at(void) { large[5] = near; return large; }"
+    path = compile(source, flags="-fcommon -mcmodel=medium -fPIC")
+
+    def call():
+        library = rtlinker.load(path)
+        return library.function("at", "unsigned long(void)")() == library.address("large")
+
+    assert in_child(call)

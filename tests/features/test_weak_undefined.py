@@ -32,3 +32,8 @@ def test_a_weak_reference_pulls_no_member(compile, archive, in_child):
     path = compile(SOURCE)
     library = archive("libhook.a", compile("int hook(int x) { return x + 1; } int knob;"))
     assert in_child(lambda: rtlinker.load(path, library).call(1)) == -1
+
+
+def test_a_weak_reference_is_bound_when_the_process_has_it(compile, in_child):
+    path = compile("__attribute__((weak)) int getpid(void); int has(void) { return getpid && getpid() > 0; }")
+    assert in_child(lambda: rtlinker.load(path).has()) == 1
