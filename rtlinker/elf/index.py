@@ -102,8 +102,8 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     local = numpy.arange(len(table)) < symbols.first_global
     bad = table["name"] >= len(strings)
     bad |= (binds == STB_LOCAL) != local
-    bad |= ~local & ~numpy.isin(binds, BINDINGS)
-    bad |= (sections < 0) & ~numpy.isin(sections, (ABSOLUTE, *COMMONS))
+    bad |= ~local & (binds != STB_GLOBAL) & (binds != STB_WEAK) & (binds != STB_GNU_UNIQUE)
+    bad |= (sections < 0) & (sections != ABSOLUTE) & ~_is_common(sections)
     bad |= (sections > 0) & ((sections >= len(sizes)) | (values > sizes[inside]))
     if bad.any():
         raise _bad_symbol(object, int(bad.argmax()))
@@ -115,10 +115,15 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
         defined = dict(zip(reversed(names), range(len(table) - 1, first - 1, -1)))
         repeats = tuple([(name, first + at) for at, name in enumerate(names) if defined[name] != first + at])
     there = sections[first:]
-    commons = _take(defined, names, first, numpy.flatnonzero(numpy.isin(there, COMMONS)).tolist())
+    commons = _take(defined, names, first, numpy.flatnonzero(_is_common(there)).tolist())
     undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
     ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
     return Index(defined, commons, undefined, repeats, tuple(ifuncs))
+
+
+def _is_common(sections):  # type: ignore[no-untyped-def]
+    """For a column of sections: which are COMMON."""
+    return (sections == COMMON) | (sections == LARGE_COMMON)
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:
@@ -149,12 +154,18 @@ def section_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped
 
 def names_of(strings: bytes, offsets, numpy: ModuleType) -> list[str]:  # type: ignore[no-untyped-def]
     """The NUL-terminated names at the offsets (an integer array) of a string table."""
-    ends = numpy.flatnonzero(numpy.frombuffer(strings, dtype=numpy.uint8) == 0)
-    stops = ends[numpy.searchsorted(ends, offsets)].tolist()
-    if strings.isascii():
-        text = strings.decode("ascii")
-        return [text[start:stop] for start, stop in zip(offsets.tolist(), stops)]
-    pairs = zip(offsets.tolist(), stops)
+    if not len(offsets):
+        return []
+    content = numpy.frombuffer(strings, dtype=numpy.uint8)
+    starts = offsets.astype(numpy.int64)
+    if strings.isascii() and (numpy.diff(starts) > 0).all() and not content[starts[1:] - 1].any():
+        # ascending, and each right behind a NUL: if there are as many strings as names, they are the names
+        end = strings.index(0, int(starts[-1]))
+        parts = strings[int(starts[0]) : end].decode("ascii").split("\0")
+        if len(parts) == len(starts):
+            return parts
+    ends = numpy.flatnonzero(content == 0)
+    pairs = zip(starts.tolist(), ends[numpy.searchsorted(ends, starts)].tolist())
     return [strings[start:stop].decode("utf-8", "surrogateescape") for start, stop in pairs]
 
 

@@ -20,6 +20,7 @@ from rtlinker.x86_64.rules import RULES, WORD64, Rule
 
 Integers = NDArray[numpy.int64]
 Flags = NDArray[numpy.bool_]
+Bytes = NDArray[numpy.uint8]
 
 RECORD = [("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")]
 FEW = 500
@@ -68,7 +69,7 @@ class _Sites:
         self.offsets, self.symbols, self.addends, self.columns = offsets, symbols, addends, columns
         self.section = addresses.layout.sections[number][table.section]
 
-    def apply(self, image: NDArray[numpy.uint8]) -> list[Overflow]:
+    def apply(self, image: Bytes) -> list[Overflow]:
         """Write every site that fits; the others come back."""
         if self.rule.relaxable:
             self._relax(image)
@@ -114,7 +115,7 @@ class _Sites:
         if not object.sections.names[self.table.section].startswith(QUIET):
             raise lost_target(object, self.table, offset, self.rule, symbol)
 
-    def _relax(self, image: NDArray[numpy.uint8]) -> None:
+    def _relax(self, image: Bytes) -> None:
         """Rewrite the loads of known form whose target is in reach; the sites that remain need their slot."""
         at = self.section + self.offsets
         opcodes = image[at - 1].astype(numpy.int64) << 8 | image[at - 2]
@@ -186,8 +187,8 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
-def _scatter(image: NDArray[numpy.uint8], at: Integers, values: Integers, width: int) -> None:
+def _scatter(image: Bytes, at: Integers, values: Integers, width: int) -> None:
     """Write the low `width` bytes of each value, little-endian, wherever it belongs: sites need no alignment."""
-    lanes = values.astype("<i8").view(numpy.uint8).reshape(-1, 8)
-    for lane in range(width):
-        image[at + lane] = lanes[:, lane]
+    # every byte of the image starts one element of this view, so that a store is one unaligned word
+    words = numpy.ndarray((len(image) - width + 1,), f"<u{width}", image, strides=(1,))
+    words[at] = values.astype(f"<u{width}")

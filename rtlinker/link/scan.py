@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Demand(Fact):
-    """What the relocations of a link ask for, each key in the order of its first use.
+    """What the relocations of a link ask for, in the order of objects and symbols.
 
     `slots` need a GOT word and `stubs` may need a far jump: each with one (object, symbol) that stands for the key.
     `direct` are definitions outside of the link that are reached in 32 bits. `low` is a site that asks for the low
@@ -78,7 +78,7 @@ def scan(resolution: Resolution, engine: str = "auto") -> Demand:
 
 
 def _kinds(object: Object, table: Relocations) -> list[tuple[int, int]]:
-    """The distinct (type, symbol) pairs of a table that need a look, in order; every record is checked."""
+    """The distinct (type, symbol) pairs of a table that need a look; every record is checked."""
     size, count = object.sections.sizes[table.section], len(object.symbols)
     rules, look = RULES, NEEDS_LOOK
     seen: dict[int, None] = {}
@@ -101,18 +101,14 @@ def _kinds_by_arrays(
     _check_by_arrays(object, table, records, numpy)
     outside = numpy.zeros(len(object.symbols), dtype=bool)
     outside[[symbol for symbol, meaning in bound.items() if isinstance(meaning, Definition)]] = True
-    always, direct = numpy.zeros(64, dtype=bool), numpy.zeros(64, dtype=bool)
-    always[[number for number in NEEDS_LOOK if RULES[number].needs_slot or RULES[number].sort != "object"]] = True
-    direct[list(NEEDS_LOOK)] = True
-    chosen = always[types] | (direct[types] & outside[symbols])
-    places = ~outside & (section_array(object, numpy) != ABSOLUTE)
-    places[0] = False
-    for rule in RULES.values():
-        if rule.low:  # one site of a place is enough to ask for low memory
-            chosen[numpy.flatnonzero((types == rule.number) & places[symbols])[:1]] = True
-    unique, first = numpy.unique(infos[chosen], return_index=True)
-    ordered = unique[numpy.argsort(first)].tolist()
-    return [(info & 0xFFFFFFFF, info >> 32) for info in ordered]
+    slotted = numpy.zeros(64, dtype=bool)
+    slotted[[number for number in NEEDS_LOOK if RULES[number].needs_slot or RULES[number].sort != "object"]] = True
+    asking = numpy.flatnonzero(outside[symbols] | slotted[types])
+    pairs = numpy.unique(infos[asking]).tolist()
+    places = (~outside & (section_array(object, numpy) != ABSOLUTE))[symbols] & (symbols > 0)
+    for number in (number for number, rule in RULES.items() if rule.low):
+        pairs += infos[numpy.flatnonzero(places & (types == number))[:1]].tolist()  # one is enough to ask for low memory
+    return [(info & 0xFFFFFFFF, info >> 32) for info in pairs if info & 0xFFFFFFFF in NEEDS_LOOK]
 
 
 def _check_by_arrays(object: Object, table: Relocations, records: NDArray[Any], numpy: ModuleType) -> None:
@@ -165,7 +161,7 @@ def _refuse_ifuncs(object: Object, ifuncs: tuple[int, ...]) -> None:
 
 
 class _Collector:
-    """Gathers what the sites ask for; insertion-ordered dictionaries keep the order of first use."""
+    """Gathers what the sites ask for."""
 
     def __init__(self, resolution: Resolution) -> None:
         self.resolution = resolution
@@ -205,8 +201,15 @@ class _Collector:
         return symbol != 0 and object.symbols.section(symbol) != ABSOLUTE
 
     def demand(self) -> Demand:
-        """All that was gathered."""
-        return Demand(self.slots, self.stubs, self.direct, self.low)
+        """All that was gathered, in the order of objects and their symbols, whichever engine looked."""
+        slots = dict(sorted(self.slots.items(), key=_where))
+        stubs = dict(sorted(self.stubs.items(), key=_where))
+        direct = {key: self.direct[key] for key in stubs if key in self.direct}
+        return Demand(slots, stubs, direct, self.low)
+
+
+def _where(entry: tuple[Key, tuple[int, int]]) -> tuple[int, int]:
+    return entry[1]
 
 
 def key_of(object: Object, number: int, symbol: int) -> Key:

@@ -14,6 +14,10 @@ def word(name):
     return ctypes.c_void_p.in_dll(ctypes.CDLL(None), name).value
 
 
+def place(name):
+    return ctypes.addressof(ctypes.c_void_p.in_dll(ctypes.CDLL(None), name))
+
+
 @pytest.mark.parametrize("name", ["stderr", "stdout", "stdin", "environ"])
 def test_a_pointer_that_stays_is_read_through_a_mirror_with_a_note(compile, in_child, name):
     source = f"extern void *{name}; unsigned long get(void) {{ return (unsigned long){name}; }}"
@@ -24,7 +28,9 @@ def test_a_pointer_that_stays_is_read_through_a_mirror_with_a_note(compile, in_c
         return library.get(), library.address("get") < 1 << 31, [note for note in library.notes if name in note]
 
     value, low, notes = in_child(call)
-    assert (value, low, len(notes)) == (word(name), True, 1)
+    assert (value, low) == (word(name), True)
+    # a Python that is linked at a fixed low address has libc's data there itself, by copy relocation
+    assert len(notes) == (0 if place(name) < 1 << 31 else 1)
 
 
 def test_data_that_changes_is_a_clear_error(compile, in_child):
