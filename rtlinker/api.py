@@ -284,7 +284,7 @@ def load(
         for archive in whole_archives:
             linker.load(archive, whole=True)
         for library in libraries:
-            linker.load(library_path(library, directories))
+            linker.load(library_path(library, directories), shared=True)
         linker.resolve(start=start)
     except BaseException:
         linker.close()
@@ -294,7 +294,9 @@ def load(
 
 
 def library_path(name: str, directories: Sequence[str]) -> str:
-    """The file that ld's -l means. Raises LinkError when there is none."""
+    """The file that ld's -l means; a name with a slash is the file itself. Raises LinkError when there is none."""
+    if "/" in name:
+        return name
     from rtlinker.host.search import find_library
 
     found = find_library(name, directories)

@@ -72,7 +72,7 @@ def _link(words: Words) -> Library:
         elif option == "whole-archive":
             linker.load(value, whole=True)
         elif option == "l":
-            linker.load(library_path(value, directories))
+            linker.load(library_path(value, directories), shared=True)
     name = words.one("SYMBOL")
     linker.resolve((name,) if linker.offered(name) else (), start=False)
     return Library(linker, os.path.basename(path))  # noqa: PTH119

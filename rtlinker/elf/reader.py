@@ -101,7 +101,7 @@ def _not_an_object(data: bytes, name: str) -> BadObjectError:
 
 
 _REMEDIES = {
-    "shared library": "a shared library is loaded with -l, libraries= or Linker.load_library",
+    "shared library": "a shared library is given with -l (also -l ./lib.so), libraries= or Linker.load_library",
     "executable": "an executable is already linked; load the objects it was made from",
     "llvm bitcode": "compile it to machine code first: clang -c file.bc, or build without -flto",
     "archive": "an archive was found where one object is expected",

@@ -26,6 +26,7 @@ def open_library(path: str, visible: bool = True) -> int:
 
     Raises OSError with the dynamic linker's own words.
     """
+    libc.dlerror()  # forget older errors; and binding it later would overwrite the one we want
     handle: int | None = libc.dlopen(
         path.encode("utf-8", "surrogateescape"), RTLD_NOW | (RTLD_GLOBAL if visible else 0)
     )

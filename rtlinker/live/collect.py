@@ -83,14 +83,18 @@ class Collector:
             self._handles.append(handle)
             self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119
 
-    def load(self, path: str | os.PathLike[str], whole: bool = False) -> None:
-        """Load a file by what it is: an object, an archive, a shared library, or a linker script naming such."""
+    def load(self, path: str | os.PathLike[str], whole: bool = False, shared: bool = False) -> None:
+        """Load a file by what it is: an object, an archive, or a linker script that names such.
+
+        With `whole` an archive joins with all its members; a shared library is only accepted with `shared`. Raises
+        BadObjectError for anything else.
+        """
         shown = os.fspath(path)
         data = files.read_file(shown)
         kind = files.sort_of(data)
         if kind == "archive":
             self.load_archive(shown, whole)
-        elif kind == "library":
+        elif kind == "library" and shared:
             self.load_library(shown if "/" in shown else "./" + shown)
         elif kind != "script" or not self._load_script(shown):
             with LOCK:
@@ -114,9 +118,9 @@ class Collector:
             if entry.is_library or "/" not in entry.name:
                 if found is None:
                     raise BadObjectError(path, "linker script names a file that is not there", entry.name)
-                self.load(found)
+                self.load(found, shared=True)
             else:
-                self.load(entry.name)
+                self.load(entry.name, shared=True)
         return True
 
     def define(self, name: str, value: object, prototype: str | None = None) -> None:
