@@ -29,6 +29,9 @@ class LinkError(Exception):
         self.facts = tuple(facts)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _remake, (type(self), self.args), self.__dict__
+
     def __str__(self) -> str:
         rows = [*self.facts, *((("hint", self.hint),) if self.hint else ())]
         width = max((len(label) for label, _ in rows), default=0)
@@ -38,6 +41,13 @@ class LinkError(Exception):
             lines.append(f"  {label.ljust(width)}  {first}".rstrip())
             lines += [f"  {' ' * width}  {line}" for line in rest]
         return "\n".join(lines)
+
+
+def _remake(kind: type[LinkError], args: tuple[object, ...]) -> LinkError:
+    """An error as it came out of pickle, before its attributes are put back; its __init__ wants other arguments."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class BadObjectError(LinkError):

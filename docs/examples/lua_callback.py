@@ -24,7 +24,7 @@ for number = 1, 10 do sum = sum + square(number) end
 return "the squares up to 10 add up to " .. sum
 """
 
-with rtlinker.load(rtlinker.api.library_path(":liblua5.4.a", []), libraries=["m"]) as library:
+with rtlinker.load(libraries=[":liblua5.4.a", "m"]) as library:
     lua = {name: library.function(name, prototype) for name, prototype in PROTOTYPES.items()}
 
     def square(state):

@@ -20,7 +20,7 @@ def each(data, count, values, names):
     return 0
 
 
-with rtlinker.load(rtlinker.api.library_path(":libsqlite3.a", []), libraries=["m"]) as library:
+with rtlinker.load(libraries=[":libsqlite3.a", "m"]) as library:
     sqlite3 = {name: library.function(name, prototype) for name, prototype in PROTOTYPES.items()}
     print("SQLite", sqlite3["sqlite3_libversion"]())
     handle = [None]

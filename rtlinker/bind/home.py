@@ -17,7 +17,7 @@ if TYPE_CHECKING:
             """True once it was unloaded."""
 
 
-class Mismatch(Exception):  # noqa: N818
+class Mismatch(Exception):
     """A Python value that does not fit a C type. The text says what was wanted and what came; callers add where."""
 
 

@@ -103,7 +103,7 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     bad = table["name"] >= len(strings)
     bad |= (binds == STB_LOCAL) != local
     bad |= ~local & (binds != STB_GLOBAL) & (binds != STB_WEAK) & (binds != STB_GNU_UNIQUE)
-    bad |= (sections < 0) & (sections != ABSOLUTE) & ~_is_common(sections)
+    bad |= (sections < 0) & (sections != ABSOLUTE) & (sections != COMMON) & (sections != LARGE_COMMON)
     bad |= (sections > 0) & ((sections >= len(sizes)) | (values > sizes[inside]))
     if bad.any():
         raise _bad_symbol(object, int(bad.argmax()))
@@ -115,15 +115,11 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
         defined = dict(zip(reversed(names), range(len(table) - 1, first - 1, -1)))
         repeats = tuple([(name, first + at) for at, name in enumerate(names) if defined[name] != first + at])
     there = sections[first:]
-    commons = _take(defined, names, first, numpy.flatnonzero(_is_common(there)).tolist())
+    common = (there == COMMON) | (there == LARGE_COMMON)
+    commons = _take(defined, names, first, numpy.flatnonzero(common).tolist())
     undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
     ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
     return Index(defined, commons, undefined, repeats, tuple(ifuncs))
-
-
-def _is_common(sections):  # type: ignore[no-untyped-def]
-    """For a column of sections: which are COMMON."""
-    return (sections == COMMON) | (sections == LARGE_COMMON)
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:

@@ -132,7 +132,26 @@ def _sections(data: bytes, name: str, table_offset: int, count: int, names_index
             name, "section name outside its string table", f"sh_name {name_offsets[index]:#x}", f"section {index}"
         )
     names = tuple([text_at(strings, at) for at in name_offsets])
+    if b".gnu.lto_.lto" in strings:
+        _refuse_slim(data, name, names, offsets, sizes)
     return Sections(names, types, flags, offsets, sizes, links, infos, aligns, entsizes)
+
+
+def _refuse_slim(
+    data: bytes, name: str, names: tuple[str, ...], offsets: tuple[int, ...], sizes: tuple[int, ...]
+) -> None:
+    """A slim LTO object has gcc's intermediate code in place of machine code; its fifth byte there says so."""
+    for index, section in enumerate(names):
+        if (
+            section.startswith(".gnu.lto_.lto.")
+            and data[offsets[index] : offsets[index] + sizes[index]][4:5] == b"\x01"
+        ):
+            raise UnsupportedError(
+                "lto",
+                "object holds gcc's intermediate code only (slim LTO)",
+                [("file", name), ("section", section)],
+                "compile without -flto, or with -ffat-lto-objects",
+            )
 
 
 def _check_extents(

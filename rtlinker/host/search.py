@@ -47,7 +47,7 @@ def find_library(name: str, directories: Sequence[str] = ()) -> str | None:
     wanted = [name[1:]] if name.startswith(":") else [f"lib{name}.so", f"lib{name}.a"]
     for directory in places:
         for file in wanted:
-            path = _linkable(_joined(directory, file), places)
+            path = _linkable(_joined(directory, file))
             if path:
                 return path
     return _versioned(wanted[0], places)
@@ -118,33 +118,15 @@ def _libraries_on_path() -> list[str]:
     return list(once.values())
 
 
-def _linkable(path: str, directories: Sequence[str]) -> str | None:
-    """`path` if it is a shared library or an archive, what it means if a linker script, else None."""
+def _linkable(path: str) -> str | None:
+    """`path` if it is a shared library, an archive or a linker script that lists files, else None."""
     start = _start_of(path)
     if start[:4] == b"\x7fELF":
         data = map_elf(path)
         return path if data is not None and file_type(data) == ET_DYN else None
     if start[:8] in (ARCHIVE, THIN_ARCHIVE):
         return path
-    return _meant_by(start, directories) if start else None
-
-
-def _meant_by(script: bytes, directories: Sequence[str]) -> str | None:
-    """The first ELF library or archive that a linker script's INPUT or GROUP names (ld(1), "File Commands")."""
-    text = os.fsdecode(script)
-    while "/*" in text:
-        before, _, after = text.partition("/*")
-        text = before + " " + after.partition("*/")[2]
-    words = text.replace("(", " ( ").replace(")", " ) ").replace(",", " ").split()
-    if "GROUP" not in words and "INPUT" not in words:
-        return None
-    for word in words:
-        files = [f"lib{word[2:]}.so", f"lib{word[2:]}.a"] if word.startswith("-l") else [word]
-        for path in files if "." in files[0] else ():
-            for candidate in [path] if path.startswith("/") else [_joined(place, path) for place in directories]:
-                if _start_of(candidate)[:4] in (b"\x7fELF", ARCHIVE[:4], THIN_ARCHIVE[:4]):
-                    return candidate
-    return None
+    return path if b"\0" not in start and (b"GROUP" in start or b"INPUT" in start) else None
 
 
 def _start_of(path: str) -> bytes:
@@ -178,7 +160,7 @@ def _versioned(file: str, directories: Sequence[str]) -> str | None:
                 for entry in _entries(directory)
                 if entry.startswith(start)
             ]
-    found = [pair for pair in found if _linkable(pair[1], ()) == pair[1]]
+    found = [pair for pair in found if _linkable(pair[1])]
     return max(found)[1] if found else None
 
 

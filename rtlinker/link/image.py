@@ -10,6 +10,7 @@ from rtlinker.link.scan import Demand
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Protocol
 
     class Memory(Protocol):
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     class Place(Protocol):
         """A way to get memory: of this process, or pretended."""
 
-        def reaches(self, address: int, low: bool) -> bool:
-            """Whether an image placed here will reach the address with 32 bits; `low` as in `reserve`."""
+        def beyond(self, addresses: Collection[int], low: bool) -> Collection[int]:
+            """Those of the addresses that an image placed here will not reach with 32 bits; `low` as in `reserve`."""
 
         def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...]) -> Memory:
             """`size` zero bytes at a multiple of `align`, in the low 2 GiB if `low`, near all of `reach`.

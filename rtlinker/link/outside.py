@@ -18,7 +18,8 @@ from rtlinker.link.scope import Definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
+
 
     from rtlinker.link.scope import Scope
 
@@ -42,8 +43,8 @@ class Outside(Fact):
 EVERYTHING_REACHED = Outside(frozenset(), {}, ())
 
 
-def look_outside(resolution: Resolution, demand: Demand, scope: Scope, reaches: Callable[[int], bool]) -> Outside:
-    """Decide for each symbol of `demand.direct` that `reaches(address)` says will be out of reach.
+def look_outside(resolution: Resolution, demand: Demand, scope: Scope, beyond: Collection[int]) -> Outside:
+    """Decide for each symbol of `demand.direct` whose address is one of those `beyond` reach.
 
     Raises RelocationError naming the first datum that can neither be reached nor mirrored.
     """
@@ -51,7 +52,7 @@ def look_outside(resolution: Resolution, demand: Demand, scope: Scope, reaches: 
     mirrors: dict[Key, Definition] = {}
     notes: list[str] = []
     for key, definition in demand.direct.items():
-        if not definition.address or reaches(definition.address):
+        if definition.address not in beyond:
             continue
         known = scope.examine(definition)
         if known.kind == "function":

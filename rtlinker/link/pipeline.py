@@ -36,11 +36,13 @@ def link(inputs: Inputs, place: Place) -> Image:
     demand = scan(resolution, inputs.engine)
     # what lies outside and cannot be reached directly from where we will be?
     low = demand.low is not None
-    outside = look_outside(resolution, demand, inputs.process, lambda address: place.reaches(address, low))
+    beyond = place.beyond([known.address for known in demand.direct.values() if known.address], low)
+    outside = look_outside(resolution, demand, inputs.process, beyond)
     # where does everything lie within the image?
     layout = lay_out(resolution, demand, outside)
     # where will the image be?
-    memory = place.reserve(layout.size, layout.align, low, tuple([known.address for known in demand.direct.values()]))
+    near = tuple([known.address for known in demand.direct.values() if known.address not in beyond])
+    memory = place.reserve(layout.size, layout.align, low, near)
     addresses = Addresses(resolution, layout, outside, memory.address)
     # the bytes: sections as they are in the files, then slots and stubs, then every site
     copy(addresses, memory.view)

@@ -16,7 +16,7 @@ from rtlinker.link.addresses import Addresses
 from rtlinker.link.scan import lost_target
 from rtlinker.units import signed64
 from rtlinker.x86_64.relaxations import RELAXED_ADDEND, match_relaxation
-from rtlinker.x86_64.rules import RULES, Rule
+from rtlinker.x86_64.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

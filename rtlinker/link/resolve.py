@@ -58,8 +58,9 @@ def resolve(inputs: Inputs) -> Resolution:
     if names.duplicates:
         raise DuplicateSymbolError(names.duplicates)
     bound, undefined = _bind(names)
-    if undefined:
-        raise UndefinedSymbolsError(_with_referrers(names.objects, undefined))
+    missing = _with_referrers(names, undefined) if undefined else []
+    if missing:
+        raise UndefinedSymbolsError(missing)
     return Resolution(
         tuple(names.objects),
         tuple(names.indexes),
@@ -126,7 +127,6 @@ class _Names:
         for name, at in index.commons.items():
             self._tentative(name, number, at)
         self.want([(name, number, at) for name, at in index.undefined.items()])
-        self.want([(name, number, mine[name]) for name in sorted(lost)])
 
     def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
         dropped: list[int] = []
@@ -176,6 +176,8 @@ class _Names:
                 return
             del self.owners[name]
             self.losers[owner].add(name)
+        if any(earlier.clashes({name: 0}.keys()) for earlier in self.inputs.before):
+            return  # what an earlier link defines is meant
         entry = self.objects[number].symbols.symbol(symbol)
         old = self.commons.get(name)
         size, align = max(entry.size, old.size if old else 0), max(entry.value, old.align if old else 1)
@@ -324,21 +326,23 @@ def _meaning(names: _Names, name: str, visible: bool, section_names: set[str], g
     return names.outside(name) if visible else None
 
 
-def _with_referrers(objects: list[Object], undefined: dict[str, list[tuple[int, int]]]) -> list[UndefinedSymbol]:
-    """Each name with the places that refer to it, found in one more walk over the relocations."""
+def _with_referrers(names: _Names, undefined: dict[str, list[tuple[int, int]]]) -> list[UndefinedSymbol]:
+    """Those of the names that a kept section refers to, each with the places; a mere mention is no reference, as in ld.
+
+    This is one more walk over the relocations, which only a failing link pays for.
+    """
     places: dict[str, list[str]] = {name: [] for name in undefined}
     by_symbol = {where: name for name, wheres in undefined.items() for where in wheres}
     for number in sorted({number for number, _ in by_symbol}):
-        object = objects[number]
+        object = names.objects[number]
         for table in object.relocations:
+            if table.section in names.discarded[number]:
+                continue
             for offset, symbol in _references(table.table):
                 name = by_symbol.get((number, symbol))
                 if name is not None:
                     places[name].append(object.site_title(table.section, offset) if len(places[name]) < 3 else "")
-    for (number, _), name in by_symbol.items():
-        if not places[name]:
-            places[name].append(objects[number].name)
-    return [UndefinedSymbol(name, places[name]) for name in undefined]
+    return [UndefinedSymbol(name, places[name]) for name in undefined if places[name]]
 
 
 def _references(table: memoryview) -> list[tuple[int, int]]:

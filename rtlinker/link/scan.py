@@ -107,7 +107,9 @@ def _kinds_by_arrays(
     pairs = numpy.unique(infos[asking]).tolist()
     places = (~outside & (section_array(object, numpy) != ABSOLUTE))[symbols] & (symbols > 0)
     for number in (number for number, rule in RULES.items() if rule.low):
-        pairs += infos[numpy.flatnonzero(places & (types == number))[:1]].tolist()  # one is enough to ask for low memory
+        pairs += infos[
+            numpy.flatnonzero(places & (types == number))[:1]
+        ].tolist()  # one is enough to ask for low memory
     return [(info & 0xFFFFFFFF, info >> 32) for info in pairs if info & 0xFFFFFFFF in NEEDS_LOOK]
 
 

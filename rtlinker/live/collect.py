@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rtlinker.elf.ldscript import ScriptEntry
     from rtlinker.elf.object import Object
     from rtlinker.link.scope import Scope, Source
 
@@ -32,6 +33,7 @@ class Collector:
         self._user: dict[str, Definition] = {}
         self._callables: dict[str, object] = {}
         self._handles: list[int] = []
+        self._scripts: list[str] = []
         self.closed = False
         self.kept: dict[object, object] = {}
 
@@ -104,7 +106,6 @@ class Collector:
     def _load_script(self, path: str) -> bool:
         """Load what a linker script lists; False when the file is not one."""
         from rtlinker.elf.ldscript import looks_like_script, read_linker_script
-        from rtlinker.host.search import find_library
 
         if not os.path.isfile(path):  # noqa: PTH113
             return False
@@ -112,15 +113,15 @@ class Collector:
         script = read_linker_script(data, path) if looks_like_script(data) else None
         if script is None:
             return False
+        if path in self._scripts:
+            raise BadObjectError(path, "linker script names itself", " -> ".join([*self._scripts, path]))
         beside = [os.path.dirname(path), *script.search_directories]  # noqa: PTH120
-        for entry in script.entries:
-            found = find_library(entry.name if entry.is_library else f":{entry.name}", beside)
-            if entry.is_library or "/" not in entry.name:
-                if found is None:
-                    raise BadObjectError(path, "linker script names a file that is not there", entry.name)
-                self.load(found, shared=True)
-            else:
-                self.load(entry.name, shared=True)
+        self._scripts.append(path)
+        try:
+            for entry in script.entries:
+                self.load(_listed(path, entry, beside), shared=True)
+        finally:
+            self._scripts.pop()
         return True
 
     def define(self, name: str, value: object, prototype: str | None = None) -> None:
@@ -165,3 +166,15 @@ class Collector:
     def _open(self) -> None:
         if self.closed:
             raise LinkError("the linker is closed", hint="make a new one")
+
+
+def _listed(path: str, entry: ScriptEntry, directories: list[str]) -> str:
+    """The file that an entry of a linker script means. Raises BadObjectError when there is none."""
+    from rtlinker.host.search import find_library
+
+    if "/" in entry.name and not entry.is_library:
+        return entry.name
+    found = find_library(entry.name if entry.is_library else f":{entry.name}", directories)
+    if found is None:
+        raise BadObjectError(path, "linker script names a file that is not there", entry.name)
+    return found

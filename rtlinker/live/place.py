@@ -7,6 +7,8 @@ from rtlinker.units import GIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rtlinker.host.memory import Reservation
     from rtlinker.live.undo import UndoStack
 
@@ -20,12 +22,14 @@ class ProcessPlace:
     def __init__(self, undo: UndoStack) -> None:
         self._undo = undo
 
-    def reaches(self, address: int, low: bool) -> bool:
-        """Whether an image will reach the address: the low 2 GiB, or the neighbourhood of the C library."""
+    def beyond(self, addresses: Collection[int], low: bool) -> Collection[int]:
+        """Those that an image will not reach: in the low 2 GiB if `low`, else near all of them, or the C library."""
         if low:
-            return address < memory.LOW_END
+            return {address for address in addresses if address >= memory.LOW_END}
+        if not addresses or max(addresses) - min(addresses) < EXPECTED_REACH:
+            return ()
         anchor = dynamic.find_symbol("dlsym") or 0
-        return abs(address - anchor) < EXPECTED_REACH
+        return {address for address in addresses if abs(address - anchor) >= EXPECTED_REACH}
 
     def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...]) -> Reservation:
         """See `host.memory.reserve`."""

@@ -6,13 +6,11 @@ committed page equal to it.
 
 from __future__ import annotations
 
-import sys
-
 from rtlinker.x86_64.relaxations import RELAXATIONS
 from rtlinker.x86_64.rules import RULES, Field, Rule
 
 LETTERS = {
-    "S": "the address of the symbol; of its stub or mirror where the symbol itself is too far for the field",
+    "S": "the address of the symbol; of its stub or mirror where the image reaches the symbol only through one",
     "A": "the addend, from the relocation's own record (RELA)",
     "P": "the address of the site: of the bytes that are written",
     "GOT": "the address of the global offset table, where the slots begin",
@@ -95,4 +93,4 @@ def field_text(field: Field) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(relocation_table())
+    print(relocation_table(), end="")

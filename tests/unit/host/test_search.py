@@ -53,27 +53,9 @@ def test_a_library_nobody_has_is_not_found(tmp_path):
     assert find_library("nobody_has_this", [str(tmp_path), str(tmp_path / "missing")]) is None
 
 
-def test_the_c_library_is_the_shared_one_its_linker_script_names():
-    assert os.path.basename(find_library("c")) == "libc.so.6"
-
-
-def test_a_linker_script_means_the_first_library_it_names(tmp_path):
-    path = compile_shared(tmp_path / "real.so.1", "int x;")
-    (tmp_path / "libq.so").write_text(
-        "/* GROUP(no.so) */\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( real.so.1 AS_NEEDED(b.so) )"
-    )
-    assert find_library("q", [str(tmp_path)]) == str(path)
-
-
-def test_a_linker_script_may_name_a_library_as_an_option(tmp_path):
-    path = compile_shared(tmp_path / "libreal.so", "int x;")
-    (tmp_path / "libq.so").write_text("INPUT(-lreal)")
-    assert find_library("q", [str(tmp_path)]) == str(path)
-
-
-def test_a_linker_script_that_names_itself_is_nothing(tmp_path):
-    (tmp_path / "libq.so").write_text("INPUT(-lq)")
-    assert find_library("q", [str(tmp_path)]) is None
+def test_a_linker_script_that_lists_files_is_found_as_it_is(tmp_path):
+    (tmp_path / "libq.so").write_text("/* GNU ld script */\nGROUP ( real.so.1 AS_NEEDED(b.so) )")
+    assert find_library("q", [str(tmp_path)]) == str(tmp_path / "libq.so")
 
 
 @pytest.mark.parametrize("contents", [b"", b"\x7fELF", b"\x7fELF\1" + bytes(80), b"some text", bytes(100)])

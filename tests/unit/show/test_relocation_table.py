@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rtlinker.show.relocation_table import LETTERS, PLACES, field_text, relocation_table, row
-from rtlinker.x86_64.rules import RULES, SIGNED8, SIGNED32, UNSIGNED32, WORD8, WORD64
 from rtlinker.x86_64.rules import LETTERS as RULE_LETTERS
+from rtlinker.x86_64.rules import RULES, SIGNED8, SIGNED32, UNSIGNED32, WORD8, WORD64
 
 CHECKOUT = Path(__file__).parents[3]
 
