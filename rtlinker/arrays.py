@@ -1,7 +1,7 @@
 """When numpy is worth its import: one rule for every room that has both a scalar and an array engine.
 
-Importing numpy costs about as much as relocating 150,000 sites one by one. Once it is there, arrays win from a few
-thousand records on. Without numpy everything works, only large tables take longer.
+Importing numpy costs about as much as relocating 65,000 sites one by one. Once it is there, arrays win from some
+hundred records on. Without numpy everything works, only large tables take longer.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-WORTH_USING = 3_000
-"""Records from which the array engine wins when numpy is already imported."""
+WORTH_USING = 800
+"""Records of one table from which the array engine wins when numpy is already imported."""
 
-WORTH_IMPORTING = 120_000
-"""Records from which it also repays the import. `make bench` measures both."""
+WORTH_IMPORTING = 65_000
+"""Records of a whole link from which it also repays the import. `make bench engines` measures both."""
 
 
 def arrays_for(records: int, engine: str = "auto") -> ModuleType | None:
@@ -28,10 +28,15 @@ def arrays_for(records: int, engine: str = "auto") -> ModuleType | None:
         return None
     if engine == "auto" and "numpy" not in sys.modules and records < WORTH_IMPORTING:
         return None
+    return import_numpy(engine == "array")
+
+
+def import_numpy(wanted: bool = False) -> ModuleType | None:
+    """numpy, or None where it is not installed; ImportError instead when it is `wanted`."""
     try:
         import numpy
     except ImportError:
-        if engine == "array":
+        if wanted:
             raise
         return None
     return numpy

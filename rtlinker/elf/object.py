@@ -170,9 +170,9 @@ class Object(Fact):
     groups: tuple[Group, ...]
 
     @derived
-    def records(self) -> int:
-        """Symbols plus relocations: how much table work the object is, which decides between the engines."""
-        return len(self.symbols) + sum(len(table.table) for table in self.relocations) // 24
+    def sites(self) -> int:
+        """How many relocations the object has for sections in memory, which decides between the engines."""
+        return sum([len(table.table) for table in self.relocations]) // 24
 
     def content(self, index: int) -> bytes:
         """The section's bytes in the file (borrowed)."""

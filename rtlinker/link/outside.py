@@ -20,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-
     from rtlinker.link.scope import Scope
 
 STEADY = frozenset({"stdin", "stdout", "stderr", "environ", "__environ", "_environ"})

@@ -20,6 +20,7 @@ from rtlinker.x86_64.stubs import POINTER_SIZE, stub_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from rtlinker.link.columns import Columns
     from rtlinker.link.image import Place
     from rtlinker.link.scan import Demand
 
@@ -30,10 +31,13 @@ def link(inputs: Inputs, place: Place) -> Image:
     Raises the errors of each stage, all of them before the process has been changed except for the reservation,
     which is the caller's to release.
     """
+    # one decision for the whole link: is numpy worth its import?
+    arrays_for(sum([object.sites + len(object.symbols) for object in inputs.objects]), inputs.engine)
+    decoded: dict[int, Columns] = {}
     # which objects take part, and what does each name mean?
     resolution = resolve(inputs)
     # what do the relocations ask for: slots, stubs, low memory?
-    demand = scan(resolution, inputs.engine)
+    demand = scan(resolution, inputs.engine, decoded)
     # what lies outside and cannot be reached directly from where we will be?
     low = demand.low is not None
     beyond = place.beyond([known.address for known in demand.direct.values() if known.address], low)
@@ -47,7 +51,7 @@ def link(inputs: Inputs, place: Place) -> Image:
     # the bytes: sections as they are in the files, then slots and stubs, then every site
     copy(addresses, memory.view)
     fill(addresses, demand, memory.view)
-    overflows = relocate_all(addresses, memory.view, inputs.engine)
+    overflows = relocate_all(addresses, memory.view, decoded)
     if overflows:
         raise overflow_error(addresses, overflows)
     return Image(resolution, demand, layout, addresses, memory, (*resolution.notes, *outside.notes))
@@ -85,18 +89,14 @@ def _pointer(view: memoryview, offset: int, value: int) -> None:
     view[offset : offset + POINTER_SIZE] = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(POINTER_SIZE, "little")
 
 
-def relocate_all(addresses: Addresses, view: memoryview, engine: str = "auto") -> list[Overflow]:
-    """Apply every relocation table of the kept sections, each by the engine that suits its size."""
+def relocate_all(addresses: Addresses, view: memoryview, decoded: dict[int, Columns]) -> list[Overflow]:
+    """Apply the relocations of all kept sections: by arrays for the objects that are `decoded`, else one by one."""
     overflows: list[Overflow] = []
-    for number, object in enumerate(addresses.resolution.objects):
-        discarded = addresses.resolution.discarded[number]
-        kept = [table for table in object.relocations if table.section not in discarded]
-        large = [table for table in kept if arrays_for(len(table.table) // 24, engine)]
-        for table in kept:
-            if table not in large:
-                overflows += relocate(addresses, number, table, view)
-        if large:
+    for number in range(len(addresses.resolution.objects)):
+        if number in decoded:
             from rtlinker.link.relocate_bulk import relocate_bulk
 
-            overflows += relocate_bulk(addresses, number, large, view)
+            overflows += relocate_bulk(addresses, number, decoded[number], view)
+        else:
+            overflows += relocate(addresses, number, view)
     return overflows

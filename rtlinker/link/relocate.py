@@ -41,20 +41,37 @@ QUIET = (".eh_frame", ".gcc_except_table", ".debug", ".stab", ".note")
 """Sections whose references into a discarded group become 0: they describe code that is not there (gABI, Groups)."""
 
 
-def relocate(addresses: Addresses, number: int, table: Relocations, memory: memoryview) -> list[Overflow]:
-    """Apply one relocation table of object `number` to the image's bytes; the sites whose value did not fit.
+def relocate(addresses: Addresses, number: int, memory: memoryview) -> list[Overflow]:
+    """Apply all relocations of object `number` to the image's bytes; the sites whose value did not fit.
 
     `memory` is the whole image, its start at `addresses.base`. Raises RelocationError for a reference into a
     discarded COMDAT section.
     """
-    section = addresses.layout.sections[number][table.section]
-    place = addresses.base + section
+    object, discarded = addresses.resolution.objects[number], addresses.resolution.discarded[number]
     known: dict[int, _Site] = {}
     overflows: list[Overflow] = []
+    for table in object.relocations:
+        if table.section not in discarded:
+            _relocate_table(addresses, number, table, memory, known, overflows)
+    return overflows
+
+
+def _relocate_table(
+    addresses: Addresses,
+    number: int,
+    table: Relocations,
+    memory: memoryview,
+    known: dict[int, _Site],
+    overflows: list[Overflow],
+) -> None:
+    section = addresses.layout.sections[number][table.section]
+    place = addresses.base + section
     for offset, info, addend in iter_unpack("<QQq", table.table):
         site = known.get(info)
         if site is None:
-            site = known[info] = _prepare(addresses, number, table, info, offset)
+            site = _prepare(addresses, number, table, info, offset)
+            if site[5]:  # what is known of a lost target depends on the table, too
+                known[info] = site
         target, from_site, write, lowest, highest, mask, relaxable = site
         if (
             relaxable
@@ -70,7 +87,6 @@ def relocate(addresses: Addresses, number: int, table: Relocations, memory: memo
                 overflows.append(Overflow(number, table, offset, info, value))
                 continue
         write(memory, section + offset, value & mask)
-    return overflows
 
 
 def _nothing(memory: memoryview, at: int, value: int) -> None:

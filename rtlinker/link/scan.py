@@ -14,7 +14,6 @@ from struct import iter_unpack
 
 from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
-from rtlinker.elf.index import section_array
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
 from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
@@ -24,12 +23,7 @@ from rtlinker.x86_64.rules import RULES, Rule, rule_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
-    from typing import Any
-
-    from numpy.typing import NDArray
-
-    from rtlinker.link.resolution import Binding
+    from rtlinker.link.columns import Columns
 
 
 class Demand(Fact):
@@ -37,13 +31,13 @@ class Demand(Fact):
 
     `slots` need a GOT word and `stubs` may need a far jump: each with one (object, symbol) that stands for the key.
     `direct` are definitions outside of the link that are reached in 32 bits. `low` is a site that asks for the low
-    2 GiB, or None: the object's number, the table, and the relocation's r_info.
+    2 GiB, or None: the object's number and the relocation's r_info.
     """
 
     slots: dict[Key, tuple[int, int]]
     stubs: dict[Key, tuple[int, int]]
     direct: dict[Key, Definition]
-    low: tuple[int, Relocations, int] | None
+    low: tuple[int, int] | None
 
 
 NEEDS_LOOK = frozenset(
@@ -52,9 +46,10 @@ NEEDS_LOOK = frozenset(
 """The rules for which a site can ask for something; the others need only the checks."""
 
 
-def scan(resolution: Resolution, engine: str = "auto") -> Demand:
+def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Columns] | None = None) -> Demand:
     """What every relocation of the kept sections asks for.
 
+    `decoded` takes the columns of the objects that the array engine looked at, by object number, for later stages.
     Raises BadObjectError for a record that lies or a type that only a dynamic linker handles, UnsupportedError for a
     type this version does not do.
     """
@@ -62,70 +57,46 @@ def scan(resolution: Resolution, engine: str = "auto") -> Demand:
     for number, object in enumerate(resolution.objects):
         _refuse_tls(object, resolution.discarded[number])
         _refuse_ifuncs(object, resolution.indexes[number].ifuncs)
-        collector.enter(number)
-        for table in object.relocations:
-            if table.section in resolution.discarded[number]:
-                continue
-            numpy = arrays_for(len(table.table) // 24, engine)
-            if numpy:
-                bound = resolution.bound[number]
-                kinds = _kinds_by_arrays(object, table, bound, numpy)
-            else:
-                kinds = _kinds(object, table)
-            for rule, symbol in kinds:
-                collector.look(rule, symbol, table)
+        if arrays_for(object.sites, engine):
+            pairs = _pairs_by_arrays(resolution, number, {} if decoded is None else decoded)
+        else:
+            pairs = _pairs(object, resolution.discarded[number])
+        for rule, symbol in pairs:
+            collector.look(number, rule, symbol)
     return collector.demand()
 
 
-def _kinds(object: Object, table: Relocations) -> list[tuple[int, int]]:
-    """The distinct (type, symbol) pairs of a table that need a look; every record is checked."""
-    size, count = object.sections.sizes[table.section], len(object.symbols)
-    rules, look = RULES, NEEDS_LOOK
-    seen: dict[int, None] = {}
-    for offset, info, _ in iter_unpack("<QQq", table.table):
-        rule = rules.get(info & 0xFFFFFFFF)
-        if rule is None or offset + rule.field.width > size or info >> 32 >= count:
-            raise bad_record(object, table, offset, info)
-        if info & 0xFFFFFFFF in look:
-            seen[info] = None
-    return [(info & 0xFFFFFFFF, info >> 32) for info in seen]
+def _pairs(object: Object, discarded: frozenset[int]) -> list[tuple[int, int]]:
+    """The distinct (type, symbol) pairs of an object that need a look; every record is checked."""
+    count = len(object.symbols) << 32
+    known: dict[int, int] = {}
+    for table in object.relocations:
+        if table.section in discarded:
+            continue
+        size = object.sections.sizes[table.section]
+        for offset, info, _ in iter_unpack("<QQq", table.table):
+            width = known.get(info)
+            if width is None:
+                rule = RULES.get(info & 0xFFFFFFFF)
+                if rule is None or info >= count:
+                    raise bad_record(object, table, offset, info)
+                width = known[info] = rule.field.width
+            if offset + width > size:
+                raise bad_record(object, table, offset, info)
+    return [(info & 0xFFFFFFFF, info >> 32) for info in known if info & 0xFFFFFFFF in NEEDS_LOOK]
 
 
-def _kinds_by_arrays(
-    object: Object, table: Relocations, bound: dict[int, Binding], numpy: ModuleType
-) -> list[tuple[int, int]]:
-    """As `_kinds`, by columns, less pairs that ask for nothing: direct sites of the object's own symbols."""
-    records = numpy.frombuffer(table.table, dtype=[("offset", "<u8"), ("info", "<u8"), ("addend", "<i8")])
-    infos = numpy.ascontiguousarray(records["info"])
-    types, symbols = infos.astype(numpy.uint32), (infos >> 32).astype(numpy.int64)
-    _check_by_arrays(object, table, records, numpy)
-    outside = numpy.zeros(len(object.symbols), dtype=bool)
-    outside[[symbol for symbol, meaning in bound.items() if isinstance(meaning, Definition)]] = True
-    slotted = numpy.zeros(64, dtype=bool)
-    slotted[[number for number in NEEDS_LOOK if RULES[number].needs_slot or RULES[number].sort != "object"]] = True
-    asking = numpy.flatnonzero(outside[symbols] | slotted[types])
-    pairs = numpy.unique(infos[asking]).tolist()
-    places = (~outside & (section_array(object, numpy) != ABSOLUTE))[symbols] & (symbols > 0)
-    for number in (number for number, rule in RULES.items() if rule.low):
-        pairs += infos[
-            numpy.flatnonzero(places & (types == number))[:1]
-        ].tolist()  # one is enough to ask for low memory
-    return [(info & 0xFFFFFFFF, info >> 32) for info in pairs if info & 0xFFFFFFFF in NEEDS_LOOK]
+def _pairs_by_arrays(resolution: Resolution, number: int, decoded: dict[int, Columns]) -> list[tuple[int, int]]:
+    """The same by columns."""
+    from rtlinker.link.columns import columns_of
+    from rtlinker.link.scan_bulk import asking_pairs, bad_position
 
-
-def _check_by_arrays(object: Object, table: Relocations, records: NDArray[Any], numpy: ModuleType) -> None:
-    """Every record names a rule and a symbol that exist, and a site inside the section."""
-    size, count = object.sections.sizes[table.section], len(object.symbols)
-    offsets, infos = numpy.ascontiguousarray(records["offset"]), numpy.ascontiguousarray(records["info"])
-    types = infos.astype(numpy.uint32)
-    widths = numpy.full(65, 1 << 62, dtype=numpy.uint64)
-    for rule in RULES.values():
-        widths[rule.number] = rule.field.width
-    ends = offsets + widths[numpy.minimum(types, 64)]
-    bad = (ends > size) | (offsets > size) | ((infos >> 32) >= count)
-    if bad.any():
-        at = int(bad.argmax())
-        raise bad_record(object, table, int(offsets[at]), int(infos[at]))
+    object = resolution.objects[number]
+    columns = decoded[number] = columns_of(object, resolution.discarded[number])
+    bad = bad_position(object, columns)
+    if bad is not None:
+        raise bad_record(object, *columns.record(bad))
+    return asking_pairs(object, columns, resolution.bound[number])
 
 
 def bad_record(object: Object, table: Relocations, offset: int, info: int) -> BadObjectError:
@@ -170,29 +141,23 @@ class _Collector:
         self.slots: dict[Key, tuple[int, int]] = {}
         self.stubs: dict[Key, tuple[int, int]] = {}
         self.direct: dict[Key, Definition] = {}
-        self.low: tuple[int, Relocations, int] | None = None
-        self.number = -1
+        self.low: tuple[int, int] | None = None
 
-    def enter(self, number: int) -> None:
-        """From here on the sites are those of object `number`."""
-        self.number = number
-
-    def look(self, number: int, symbol: int, table: Relocations) -> None:
-        """One kind of site: a rule together with a symbol."""
-        rule, resolution = RULES[number], self.resolution
-        object = resolution.objects[self.number]
+    def look(self, number: int, type: int, symbol: int) -> None:
+        """One kind of site of object `number`: a rule together with a symbol."""
+        rule, object = RULES[type], self.resolution.objects[number]
         if rule.sort != "object":
-            raise _refused(object, table, rule, symbol)
-        meaning = resolution.bound[self.number].get(symbol)
+            raise _refused(object, self.resolution.discarded[number], rule, symbol)
+        meaning = self.resolution.bound[number].get(symbol)
         if rule.needs_slot:
-            self.slots.setdefault(key_of(object, self.number, symbol), (self.number, symbol))
+            self.slots.setdefault(key_of(object, number, symbol), (number, symbol))
         if isinstance(meaning, Definition) and (rule.needs_stub or rule.direct):
-            key = key_of(object, self.number, symbol)
-            self.stubs.setdefault(key, (self.number, symbol))
+            key = key_of(object, number, symbol)
+            self.stubs.setdefault(key, (number, symbol))
             if rule.direct and meaning.kind != "constant":
                 self.direct[key] = meaning
         if rule.low and self.low is None and self._is_place(object, symbol, meaning):
-            self.low = self.number, table, symbol << 32 | number
+            self.low = number, symbol << 32 | type
 
     def _is_place(self, object: Object, symbol: int, meaning: object) -> bool:
         """Whether the symbol is an address, which low memory can bring in reach, and not a number."""
@@ -221,14 +186,19 @@ def key_of(object: Object, number: int, symbol: int) -> Key:
     return object.symbols.name(symbol)
 
 
-def first_site(object: Object, table: Relocations, info: int) -> str:
-    """The first place of a table with this r_info, as people read it."""
-    offset = next(at for at, there, _ in iter_unpack("<QQq", table.table) if there == info)
-    return object.site_title(table.section, offset)
+def first_site(object: Object, discarded: frozenset[int], info: int) -> str:
+    """The first place of an object with this r_info, as people read it."""
+    return next(
+        object.site_title(table.section, offset)
+        for table in object.relocations
+        if table.section not in discarded
+        for offset, there, _ in iter_unpack("<QQq", table.table)
+        if there == info
+    )
 
 
-def _refused(object: Object, table: Relocations, rule: Rule, symbol: int) -> Exception:
-    site, target = first_site(object, table, symbol << 32 | rule.number), object.symbol_title(symbol)
+def _refused(object: Object, discarded: frozenset[int], rule: Rule, symbol: int) -> Exception:
+    site, target = first_site(object, discarded, symbol << 32 | rule.number), object.symbol_title(symbol)
     if rule.sort == "tls":
         return UnsupportedError(
             "thread-local storage",

@@ -40,9 +40,9 @@ A formula is a signed sum of letters:
 
 COLUMNS = """
 The field is what is written: how many bits, and which values fit. A value that does not fit is a
-[RelocationOverflowError](errors/RelocationError.md), never a value cut to size. 64-bit fields hold every value, since
-addresses are computed modulo 2^64. 8- and 16-bit fields take what fits as a signed or as an unsigned number, as GNU
-ld does.
+[RelocationOverflowError](errors/RelocationOverflowError.md), never a value cut to size. 64-bit fields hold every
+value, since addresses are computed modulo 2^64. 8- and 16-bit fields take what fits as a signed or as an unsigned
+number, as GNU ld does.
 
 A rule stands in one of three places:
 

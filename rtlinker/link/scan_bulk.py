@@ -1,0 +1,47 @@
+"""The scan by columns: checks every record of an object, and finds the few that ask for something."""
+
+from __future__ import annotations
+
+import numpy
+
+from rtlinker.elf.index import section_array
+from rtlinker.elf.object import ABSOLUTE, Object
+from rtlinker.link.columns import Columns
+from rtlinker.link.resolution import Binding
+from rtlinker.link.scope import Definition
+from rtlinker.x86_64.rules import RULES
+
+KINDS = 64
+"""A power of two above every rule's number."""
+
+
+def bad_position(object: Object, columns: Columns) -> int | None:
+    """The first record that names no rule or symbol, or a site that is not in its section; None when all are good."""
+    widths = numpy.full(KINDS + 1, 1 << 62, dtype=numpy.uint64)
+    for rule in RULES.values():
+        widths[rule.number] = rule.field.width
+    sizes = columns.of_tables([object.sections.sizes[table.section] for table in columns.tables]).astype(numpy.uint64)
+    ends = columns.offsets + widths[numpy.minimum(columns.types, KINDS)]
+    bad = (ends > sizes) | (columns.offsets > sizes) | (columns.symbols >= len(object.symbols))
+    return int(bad.argmax()) if bad.any() else None
+
+
+def asking_pairs(object: Object, columns: Columns, bound: dict[int, Binding]) -> list[tuple[int, int]]:
+    """The distinct (type, symbol) pairs that can ask for something, as `scan` finds them one by one.
+
+    Left out are direct sites of the object's own symbols, which ask for nothing but, once, for low memory.
+    """
+    types, symbols = columns.types, columns.symbols
+    outside = numpy.zeros(len(object.symbols), dtype=bool)
+    outside[[symbol for symbol, meaning in bound.items() if isinstance(meaning, Definition)]] = True
+    always = numpy.zeros(KINDS, dtype=bool)
+    always[[rule.number for rule in RULES.values() if rule.needs_slot or rule.sort != "object"]] = True
+    asking = numpy.flatnonzero(outside[symbols] | always[types])
+    codes = numpy.unique(symbols[asking] * KINDS + types[asking]).tolist()
+    pairs = [(code % KINDS, code // KINDS) for code in codes]
+    places = (~outside & (section_array(object, numpy) != ABSOLUTE))[symbols] & (symbols > 0)
+    for rule in RULES.values():
+        if rule.low:
+            first = numpy.flatnonzero(places & (types == rule.number))[:1]
+            pairs += [(rule.number, symbol) for symbol in symbols[first].tolist()]
+    return pairs
