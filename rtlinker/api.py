@@ -8,6 +8,7 @@ from rtlinker.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.live.collect import LOCK
+from rtlinker.live.files import library_path
 from rtlinker.live.linker import LinkerCore
 
 TYPE_CHECKING = False
@@ -291,18 +292,3 @@ def load(
         raise
     shown = [path if isinstance(path, (str, os.PathLike)) else "<bytes>" for path in paths]
     return Library(linker, ", ".join(os.path.basename(path) for path in shown) or "nothing")  # noqa: PTH119
-
-
-def library_path(name: str, directories: Sequence[str]) -> str:
-    """The file that ld's -l means; a name with a slash is the file itself. Raises LinkError when there is none."""
-    if "/" in name:
-        return name
-    from rtlinker.host.search import find_library
-
-    found = find_library(name, directories)
-    if found is None:
-        places = "\n".join(directories) or "the system's usual directories"
-        raise LinkError(
-            "library not found", [("name", f"-l {name}"), ("searched", places)], "add -L with its directory"
-        )
-    return found

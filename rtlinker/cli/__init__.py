@@ -72,12 +72,9 @@ def _guarded(command: Command, words: list[str], run) -> int:  # type: ignore[no
 
         print(f"{usage_of(command)}\nerror: {error}", file=sys.stderr)
         return USAGE
-    except SignatureError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USAGE
     except LinkError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return USAGE if isinstance(error, SignatureError) else FAILED
     except BrokenPipeError:
         return _closed_pipe()
     except OSError as error:

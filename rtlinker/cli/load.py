@@ -61,7 +61,8 @@ def run(words: Words) -> int:
 
 def _link(words: Words) -> Library:
     """The library of FILE and what the options add, in their order; constructors have not run."""
-    from rtlinker.api import Library, Linker, library_path
+    from rtlinker.api import Library, Linker
+    from rtlinker.live.files import library_path
 
     linker, directories = Linker(), words.all("L")
     path = words.one("FILE")

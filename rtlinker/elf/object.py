@@ -62,6 +62,10 @@ class Sections(Fact):
         """The indices of the sections that take memory in the process (SHF_ALLOC)."""
         return tuple([index for index, flags in enumerate(self.flags) if flags & SHF_ALLOC])
 
+    def title(self, index: int) -> str:
+        """`section 4 .data`, as errors show it."""
+        return f"section {index} {self.names[index]}"
+
     def letters(self, index: int) -> str:
         """The section's permissions as in /proc/PID/maps: `r-x`, `rw-` or `r--`; `---` when it takes no memory."""
         flags = self.flags[index]

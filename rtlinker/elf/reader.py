@@ -11,7 +11,6 @@ means nothing and is not read. clang types `.eh_frame` as SHT_X86_64_UNWIND, gcc
 
 from __future__ import annotations
 
-from struct import error as struct_error
 from struct import iter_unpack, unpack_from
 
 from rtlinker.elf.constants import (
@@ -22,7 +21,6 @@ from rtlinker.elf.constants import (
     EM_X86_64,
     ET_REL,
     EV_CURRENT,
-    GRP_COMDAT,
     RELA_SIZE,
     SHDR_SIZE,
     SHF_ALLOC,
@@ -37,7 +35,6 @@ from rtlinker.elf.constants import (
     SHT_STRTAB,
     SHT_SYMTAB,
     SHT_SYMTAB_SHNDX,
-    STT_SECTION,
     SYM_SIZE,
 )
 from rtlinker.elf.object import Group, Object, Relocations, Sections, Symbols, text_at
@@ -59,7 +56,11 @@ def read_object(data: bytes, name: str) -> Object:
     sections = _sections(data, name, table_offset, count, names_index)
     symbols, symtab = _symbols(data, name, sections)
     relocations = _relocations(data, name, sections, symtab)
-    groups = _groups(data, name, sections, symbols, symtab)
+    groups: tuple[Group, ...] = ()
+    if SHT_GROUP in sections.types:
+        from rtlinker.elf.groups import read_groups
+
+        groups = read_groups(data, name, sections, symbols, symtab)
     return Object(name, data, sections, symbols, relocations, groups)
 
 
@@ -133,25 +134,10 @@ def _sections(data: bytes, name: str, table_offset: int, count: int, names_index
         )
     names = tuple([text_at(strings, at) for at in name_offsets])
     if b".gnu.lto_.lto" in strings:
-        _refuse_slim(data, name, names, offsets, sizes)
+        from rtlinker.elf.slim import refuse_slim
+
+        refuse_slim(data, name, names, offsets, sizes)
     return Sections(names, types, flags, offsets, sizes, links, infos, aligns, entsizes)
-
-
-def _refuse_slim(
-    data: bytes, name: str, names: tuple[str, ...], offsets: tuple[int, ...], sizes: tuple[int, ...]
-) -> None:
-    """A slim LTO object has gcc's intermediate code in place of machine code; its fifth byte there says so."""
-    for index, section in enumerate(names):
-        if (
-            section.startswith(".gnu.lto_.lto.")
-            and data[offsets[index] : offsets[index] + sizes[index]][4:5] == b"\x01"
-        ):
-            raise UnsupportedError(
-                "lto",
-                "object holds gcc's intermediate code only (slim LTO)",
-                [("file", name), ("section", section)],
-                "compile without -flto, or with -ffat-lto-objects",
-            )
 
 
 def _check_extents(
@@ -193,10 +179,6 @@ def _strings(data: bytes, name: str, offset: int, size: int, index: int) -> byte
     return strings
 
 
-def _where(sections: Sections, index: int) -> str:
-    return f"section {index} {sections.names[index]}"
-
-
 def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
     """The symbol table and its section index."""
     if SHT_SYMTAB not in sections.types:
@@ -207,7 +189,7 @@ def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
             hint="it was stripped; link the object as the compiler wrote it",
         )
     index = sections.types.index(SHT_SYMTAB)
-    where = _where(sections, index)
+    where = sections.title(index)
     size, entry, link, first = (
         sections.sizes[index],
         sections.entsizes[index],
@@ -240,7 +222,7 @@ def _extended(data: bytes, name: str, sections: Sections, symtab: int, count: in
                     name,
                     "extended section indices are too few",
                     f"{sections.sizes[index] // 4} of {count}",
-                    _where(sections, index),
+                    sections.title(index),
                 )
             return unpack_from(f"<{count}I", data, sections.offsets[index])
     return ()
@@ -255,7 +237,7 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
         target, size = sections.infos[index], sections.sizes[index]
         if target >= len(sections) or not target:
             raise BadObjectError(
-                name, "relocations of a section that is not there", f"sh_info {target}", _where(sections, index)
+                name, "relocations of a section that is not there", f"sh_info {target}", sections.title(index)
             )
         if not sections.flags[target] & SHF_ALLOC or not size:
             continue
@@ -263,7 +245,7 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
             raise UnsupportedError(
                 "SHT_REL",
                 "relocations without addends (REL)",
-                [("file", name), ("where", _where(sections, index))],
+                [("file", name), ("where", sections.title(index))],
                 "x86-64 objects use RELA (psABI 4.4); the producer of this file is at fault",
             )
         if sections.entsizes[index] != RELA_SIZE or size % RELA_SIZE:
@@ -271,50 +253,19 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
                 name,
                 "relocations are not 24-byte entries",
                 f"{size:#x} bytes, sh_entsize {sections.entsizes[index]}",
-                _where(sections, index),
+                sections.title(index),
             )
         if sections.links[index] != symtab:
             raise BadObjectError(
                 name,
                 "relocations do not name the symbol table",
                 f"sh_link {sections.links[index]}",
-                _where(sections, index),
+                sections.title(index),
             )
         if sections.types[target] == SHT_NOBITS:
             raise BadObjectError(
-                name, "relocations of a section without contents", sections.names[target], _where(sections, index)
+                name, "relocations of a section without contents", sections.names[target], sections.title(index)
             )
         table = memoryview(data)[sections.offsets[index] : sections.offsets[index] + size]
         tables.append(Relocations(target, table, index))
     return tuple(tables)
-
-
-def _groups(data: bytes, name: str, sections: Sections, symbols: Symbols, symtab: int) -> tuple[Group, ...]:
-    groups = []
-    for index, kind in enumerate(sections.types):
-        if kind != SHT_GROUP:
-            continue
-        where, size = _where(sections, index), sections.sizes[index]
-        if size < 4 or size % 4:
-            raise BadObjectError(name, "section group is not made of words", f"{size:#x} bytes", where)
-        if sections.links[index] != symtab or sections.infos[index] >= len(symbols):
-            raise BadObjectError(name, "section group without a signature", f"sh_info {sections.infos[index]}", where)
-        flags, *members = unpack_from(f"<{size // 4}I", data, sections.offsets[index])
-        missing = [member for member in members if not 0 < member < len(sections)]
-        if missing:
-            raise BadObjectError(name, "section group names a section that is not there", f"{missing[0]}", where)
-        groups.append(Group(_signature(name, sections, symbols, index), bool(flags & GRP_COMDAT), tuple(members)))
-    return tuple(groups)
-
-
-def _signature(name: str, sections: Sections, symbols: Symbols, index: int) -> str:
-    """The group's signature: the symbol's name, or its section's name where assemblers used a section symbol."""
-    try:
-        symbol = symbols.symbol(sections.infos[index])
-        if symbol.type == STT_SECTION:
-            return sections.names[symbol.section]
-    except (ValueError, IndexError, struct_error):
-        raise BadObjectError(
-            name, "section group with a broken signature", f"symbol {sections.infos[index]}", _where(sections, index)
-        ) from None
-    return symbol.name

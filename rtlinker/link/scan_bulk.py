@@ -37,11 +37,13 @@ def asking_pairs(object: Object, columns: Columns, bound: dict[int, Binding]) ->
     always = numpy.zeros(KINDS, dtype=bool)
     always[[rule.number for rule in RULES.values() if rule.needs_slot or rule.sort != "object"]] = True
     asking = numpy.flatnonzero(outside[symbols] | always[types])
-    codes = numpy.unique(symbols[asking] * KINDS + types[asking]).tolist()
-    pairs = [(code % KINDS, code // KINDS) for code in codes]
-    places = (~outside & (section_array(object, numpy) != ABSOLUTE))[symbols] & (symbols > 0)
+    marks = numpy.zeros(len(object.symbols) * KINDS, dtype=bool)  # marking is quicker than sorting
+    marks[symbols[asking] * KINDS + types[asking]] = True
+    pairs = [(code % KINDS, code // KINDS) for code in numpy.flatnonzero(marks).tolist()]
+    places = ~outside & (section_array(object, numpy) != ABSOLUTE)
+    places[0] = False
     for rule in RULES.values():
         if rule.low:
-            first = numpy.flatnonzero(places & (types == rule.number))[:1]
-            pairs += [(rule.number, symbol) for symbol in symbols[first].tolist()]
+            there = symbols[types == rule.number]
+            pairs += [(rule.number, symbol) for symbol in there[places[there]][:1].tolist()]
     return pairs

@@ -6,11 +6,11 @@ import os
 
 from rtlinker.elf.constants import ELFMAG, ET_DYN
 from rtlinker.elf.reader import read_object
-from rtlinker.errors import BadObjectError
+from rtlinker.errors import BadObjectError, LinkError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rtlinker.elf.archive import Archive, Member
     from rtlinker.elf.builtin import BuiltinArchive
@@ -137,3 +137,18 @@ class LastSource:
         """The member behind one of the index's numbers."""
         source, place = self._places[position]
         return source.object_at(place)
+
+
+def library_path(name: str, directories: Sequence[str]) -> str:
+    """The file that ld's -l means; a name with a slash is the file itself. Raises LinkError when there is none."""
+    if "/" in name:
+        return name
+    from rtlinker.host.search import find_library
+
+    found = find_library(name, directories)
+    if found is None:
+        places = "\n".join(directories) or "the system's usual directories"
+        raise LinkError(
+            "library not found", [("name", f"-l {name}"), ("searched", places)], "add -L with its directory"
+        )
+    return found

@@ -18,7 +18,10 @@ FLOORS = {
 }  # fmt: skip
 """Rooms and lone modules by floor. `rtlinker` is the package itself, which knows the public names and the version."""
 
-MAY_PRINT = {"rtlinker.isolate.run": "the child tells why it exits, as Python does for SystemExit"}
+MAY_PRINT = {
+    "rtlinker.isolate.run": "the child tells why it exits, as Python does for SystemExit",
+    "rtlinker.show.relocation_table": "run as a module it writes the document that is generated from the rules",
+}
 """Module outside of the command line -> why it prints."""
 
 ONE_SUBJECT = [{"dwarf", "bind"}, {"facts", "errors", "units", "arrays", "options"}]

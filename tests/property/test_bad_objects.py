@@ -51,7 +51,10 @@ def attempt(data, engine="scalar"):
     """Read and link; the error, or None."""
     try:
         object = read_object(data, "mutant.o")
-        link(Inputs((object,), Table("user", {}), (), Everything("everything", {}), engine=engine), Modest(0x7F0000000000))
+        link(
+            Inputs((object,), Table("user", {}), (), Everything("everything", {}), engine=engine),
+            Modest(0x7F0000000000),
+        )
     except (LinkError, MemoryError) as error:
         assert str(error)
         return error
@@ -87,8 +90,12 @@ def test_any_section_header_field_changed_ends_in_a_result_or_an_error_of_ours(v
     table = int.from_bytes(valid[40:48], "little")
     count = int.from_bytes(valid[60:62], "little")
     section = data.draw(st.integers(0, count - 1))
-    offset, width = data.draw(st.sampled_from([(0, 4), (4, 4), (8, 8), (24, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)]))
-    value = data.draw(st.one_of(st.integers(0, 40), st.integers(0, (1 << 8 * width) - 1), st.sampled_from([1 << 31, 1 << 20])))
+    offset, width = data.draw(
+        st.sampled_from([(0, 4), (4, 4), (8, 8), (24, 8), (32, 8), (40, 4), (44, 4), (48, 8), (56, 8)])
+    )
+    value = data.draw(
+        st.one_of(st.integers(0, 40), st.integers(0, (1 << 8 * width) - 1), st.sampled_from([1 << 31, 1 << 20]))
+    )
     at = table + 64 * section + offset
     mutant[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, "little")
     attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "array"])))

@@ -31,7 +31,15 @@ OUTSIDE = {
     "far": Definition("far", 0x550000000000, "outside", "function"),
     "low": Definition("low", 0x2000, "outside", "function"),
 }
-OPCODES = [b"\x48\x8b\x05", b"\x8b\x0d", b"\xff\x15", b"\xff\x25", b"\x48\x85\x05", b"\x00\x00\x00", b"\xd5\x48\x8b\x1d"]
+OPCODES = [
+    b"\x48\x8b\x05",
+    b"\x8b\x0d",
+    b"\xff\x15",
+    b"\xff\x25",
+    b"\x48\x85\x05",
+    b"\x00\x00\x00",
+    b"\xd5\x48\x8b\x1d",
+]
 
 symbols = st.lists(
     st.tuples(
@@ -121,8 +129,12 @@ def test_both_engines_find_the_same_demands(symbols, sites):
     assert (one.low is None) == (two.low is None)
 
 
-@given(st.sampled_from([rule for rule in RULES.values() if rule.sort == "object" and rule.field.width]),
-       st.integers(0, 1 << 47), st.integers(-(1 << 40), 1 << 40), st.integers(0, 1 << 47))
+@given(
+    st.sampled_from([rule for rule in RULES.values() if rule.sort == "object" and rule.field.width]),
+    st.integers(0, 1 << 47),
+    st.integers(-(1 << 40), 1 << 40),
+    st.integers(0, 1 << 47),
+)
 def test_a_formula_is_the_signed_sum_of_its_letters(rule, s, a, p):
     values = {"S": s, "L": s, "Z": s, "A": a, "P": p, "GOT": 0x1000, "G": 16}
     by_hand = eval(rule.formula, {}, values)  # the psABI's notation is an expression

@@ -85,12 +85,17 @@ def ld_image(image, directory, definitions=None):
     probe = directory / "probe.o"
     probe.write_bytes(got_probe())
     result = subprocess.run(
-        command + [object.name for object in image.resolution.objects] + [str(probe)], capture_output=True, text=True, check=False
+        command + [object.name for object in image.resolution.objects] + [str(probe)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stderr[:2000]
     with output.open("rb") as file:
         elf = ELFFile(file)
-        found = {wanted[s.name]: s.data() for s in elf.iter_sections() if s.name in wanted and s["sh_type"] != "SHT_NOBITS"}
+        found = {
+            wanted[s.name]: s.data() for s in elf.iter_sections() if s.name in wanted and s["sh_type"] != "SHT_NOBITS"
+        }
         got = elf.get_section_by_name(".got")
         where = unpack_from("<Q", elf.get_section_by_name(".probe").data())[0]
         slots = (got["sh_addr"], got.data(), where) if got else (0, b"", where)
@@ -114,10 +119,17 @@ def differences(image, directory, definitions=None):
             compared += size
             if ours != other:
                 at = next(at for at in range(size) if ours[at] != other[at])
-                rules = [RULES[info & 255].name for t in object.relocations if t.section == index
-                         for offset, info, _ in iter_unpack("<QQq", t.table) if offset <= at < offset + 8]
-                wrong.append(f"{object.name}:({object.sections.names[index]}+{at:#x}) {rules}: "
-                             f"{ours[at : at + 8].hex(' ')} is not ld's {other[at : at + 8].hex(' ')}")
+                rules = [
+                    RULES[info & 255].name
+                    for t in object.relocations
+                    if t.section == index
+                    for offset, info, _ in iter_unpack("<QQq", t.table)
+                    if offset <= at < offset + 8
+                ]
+                wrong.append(
+                    f"{object.name}:({object.sections.names[index]}+{at:#x}) {rules}: "
+                    f"{ours[at : at + 8].hex(' ')} is not ld's {other[at : at + 8].hex(' ')}"
+                )
     return wrong, compared, sites
 
 

@@ -95,7 +95,9 @@ def test_arguments_that_do_not_fit_show_the_prototype(rtlinker_command, words):
     assert "int add(int a, int b)" in ended.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["load"], ["load", "x.o"], ["load", "--nope"], ["nope"], ["load", "a", "b", "--sig"]])
+@pytest.mark.parametrize(
+    "words", [[], ["load"], ["load", "x.o"], ["load", "--nope"], ["nope"], ["load", "a", "b", "--sig"]]
+)
 def test_wrong_usage_is_2_and_says_how(rtlinker_command, words):
     ended = rtlinker_command(*words)
     assert (ended.code, ended.stdout) == (2, "")

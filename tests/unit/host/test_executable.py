@@ -57,6 +57,8 @@ def test_addresses_are_the_file_s_plus_the_load_bias(monkeypatch, tmp_path, flag
 
 def test_this_python_s_start_is_where_the_loader_put_it():
     found = find_in_executable("_start")
+    if found is None:
+        pytest.skip("expected: this python is stripped, as Debian's is")
     header = ctypes.string_at(loaded_libraries()[0].segments[0].address, 32)
     bias = loaded_libraries()[0].base
     assert found.address == int.from_bytes(header[24:32], "little") + bias

@@ -1,0 +1,207 @@
+"""The names of a link while it grows: objects join, archives are asked, until nothing is wanted any more.
+
+This is the state that `link.resolve` works on, and the rules of meeting: which of two definitions owns a name.
+"""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK
+from rtlinker.elf.index import Index, index_symbols
+from rtlinker.elf.object import LARGE_COMMON, Object
+from rtlinker.link.linker_symbols import bounded_section, is_linker_defined
+from rtlinker.link.resolution import Common, Pull
+from rtlinker.link.scope import Definition, Inputs, is_scope, is_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.link.scope import Scope, Source
+
+STRONG, TENTATIVE, FAINT = 3, 2, 1
+"""How strongly a symbol defines its name: a definition, a COMMON block, a weak definition."""
+
+COMMAND_LINE = "the caller"
+"""Who asked for a root."""
+
+
+class Names:
+    """The names of a link while it grows: objects join, archives are asked, until nothing is wanted any more."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self.objects: list[Object] = []
+        self.indexes: list[Index] = []
+        self.discarded: list[frozenset[int]] = []
+        self.owners: dict[str, int] = {}
+        self.commons: dict[str, Common] = {}
+        self.groups: dict[str, int] = {}
+        self.losers: list[set[str]] = []
+        self.duplicates: list[tuple[str, str, str]] = []
+        self.pulls: list[Pull] = []
+        self.notes: list[str] = []
+        self.wanted: list[tuple[str, int, int]] = []
+        self.asked: set[str] = set()
+        self.pulled: set[tuple[int, int]] = set()
+        self.early: dict[str, Definition | None] = {}
+        self.found: dict[str, Definition | None] = {}
+        self.early_scopes: list[Scope] = [*inputs.before, inputs.user]
+        self.late_scopes: list[Scope] = [*filter(is_scope, inputs.providers), inputs.process]
+
+    def add(self, object: Object) -> None:
+        """Let an object join the link: its groups, its definitions, and what it wants."""
+        number = len(self.objects)
+        index = index_symbols(object, self.inputs.engine)
+        self.objects.append(object)
+        self.indexes.append(index)
+        dropped = self._drop_groups(object, number)
+        self.discarded.append(dropped)
+        lost: set[str] = set()
+        if dropped:
+            lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped}
+        self.losers.append(lost)
+        mine = index.defined
+        for name in (mine.keys() & self.owners.keys()) - lost:
+            self._meet(name, number, mine[name])
+        for name in (mine.keys() & self.commons.keys()) - lost:
+            if self._strength(number, mine[name]) < STRONG:
+                lost.add(name)
+        for earlier in self.inputs.before:
+            for name, place in earlier.clashes(mine.keys()):
+                self._meet_earlier(name, number, place)
+        for name, at in index.repeats:
+            if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
+                self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
+        fresh = dict.fromkeys(mine, number)
+        for name in lost:
+            del fresh[name]
+        self.owners.update(fresh)
+        for name, at in index.commons.items():
+            self._tentative(name, number, at)
+        self.want([(name, number, at) for name, at in index.undefined.items()])
+
+    def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
+        dropped: list[int] = []
+        for group in object.groups:
+            if group.comdat and self.groups.setdefault(group.signature, number) != number:
+                dropped += group.sections
+        return frozenset(dropped)
+
+    def _strength(self, number: int, symbol: int) -> int:
+        return FAINT if self.objects[number].symbols.bind(symbol) == STB_WEAK else STRONG
+
+    def _meet(self, name: str, number: int, symbol: int) -> None:
+        """Two definitions of a name: decide which owns it, or note the clash."""
+        owner = self.owners[name]
+        old, new = self._strength(owner, self.indexes[owner].defined[name]), self._strength(number, symbol)
+        if new > old:
+            self.losers[owner].add(name)
+            return
+        self.losers[number].add(name)
+        if new == old == STRONG and not self._unique(number, symbol):
+            self.duplicates.append((name, self._place(owner, name), self._place(number, name)))
+
+    def _meet_earlier(self, name: str, number: int, place: str) -> None:
+        """A name that an earlier link defines too: only a definition that may exist twice gives way."""
+        symbol = self.indexes[number].defined[name]
+        if name in self.losers[number]:
+            return
+        self.losers[number].add(name)
+        if self._strength(number, symbol) == STRONG and not self._unique(number, symbol):
+            self.duplicates.append((name, place, self._place(number, name)))
+
+    def _unique(self, number: int, symbol: int) -> bool:
+        return self.objects[number].symbols.bind(symbol) == STB_GNU_UNIQUE
+
+    def _place(self, number: int, name: str, at: int | None = None) -> str:
+        object = self.objects[number]
+        symbol = object.symbols.symbol(self.indexes[number].defined[name] if at is None else at)
+        if symbol.section < 0:
+            return f"{object.name} (absolute {symbol.value:#x})"
+        return f"{object.name}:({object.sections.names[symbol.section]}+{symbol.value:#x})"
+
+    def _tentative(self, name: str, number: int, symbol: int) -> None:
+        """A COMMON symbol: merge it with its like; a weak definition gives way to it."""
+        owner = self.owners.get(name)
+        if owner is not None:
+            if self._strength(owner, self.indexes[owner].defined[name]) == STRONG:
+                return
+            del self.owners[name]
+            self.losers[owner].add(name)
+        if any(earlier.clashes({name: 0}.keys()) for earlier in self.inputs.before):
+            return  # what an earlier link defines is meant
+        entry = self.objects[number].symbols.symbol(symbol)
+        old = self.commons.get(name)
+        size, align = max(entry.size, old.size if old else 0), max(entry.value, old.align if old else 1)
+        large = entry.section == LARGE_COMMON and (old is None or old.large)
+        self.commons[name] = Common(name, size, align, large)
+
+    def want(self, references: list[tuple[str, int, int]]) -> None:
+        """Note names that somebody refers to, each with the object's number and the symbol's index."""
+        self.wanted += [reference for reference in references if reference[0] not in self.asked]
+
+    def close(self) -> None:
+        """Pull members until every name that is wanted is defined or known to be in no archive."""
+        at = 0
+        while at < len(self.wanted):
+            name, number, symbol = self.wanted[at]
+            at += 1
+            if name in self.asked or self._defined(name):
+                continue
+            if number >= 0 and self.objects[number].symbols.bind(symbol) == STB_WEAK:
+                continue
+            self.asked.add(name)
+            self._bring_in(name, number)
+
+    def _defined(self, name: str) -> bool:
+        return name in self.owners or name in self.commons
+
+    def _bring_in(self, name: str, number: int) -> None:
+        """Ask in the documented order; an archive that has the name adds a member to the link."""
+        inputs = self.inputs
+        if self.outside(name, early=True) or is_linker_defined(name, ()):
+            return
+        if inputs.process_first and self.outside(name):
+            return
+        for rank, provider in enumerate(inputs.providers):
+            if is_source(provider):
+                if self._pull(provider, rank, name, number):
+                    return
+            elif is_scope(provider) and ask(provider, name):
+                return
+        if bounded_section(name) or self.outside(name):
+            return
+        for rank, source in enumerate(inputs.last):
+            if self._pull(source, -1 - rank, name, number):
+                return
+
+    def _pull(self, source: Source, rank: int, name: str, number: int) -> bool:
+        position = source.index().get(name)
+        if position is None or (rank, position) in self.pulled:
+            return False
+        self.pulled.add((rank, position))
+        member = source.object_at(position)
+        referrer = self.objects[number].name if number >= 0 else COMMAND_LINE
+        self.pulls.append(Pull(member.name, source.name, name, referrer))
+        self.add(member)
+        return True
+
+    def outside(self, name: str, early: bool = False) -> Definition | None:
+        """The definition outside of the link: `early` asks only earlier links and the user, else all scopes."""
+        found = self.early if early else self.found
+        if name in found:
+            return found[name]
+        definition = None if early else self.outside(name, early=True)
+        if definition is None:
+            for scope in self.early_scopes if early else self.late_scopes:
+                definition = ask(scope, name)
+                if definition is not None:
+                    break
+        found[name] = definition
+        return definition
+
+
+def ask(scope: Scope, name: str) -> Definition | None:
+    """What a scope says of a reference, whose name may carry a version: `memcpy@GLIBC_2.2.5`."""
+    if "@" not in name:
+        return scope.find(name)
+    base, _, version = name.partition("@")
+    return scope.find(base, version.lstrip("@"))
