@@ -6,51 +6,80 @@ one large table.
 
 from __future__ import annotations
 
+from struct import unpack_from
+
 import numpy
-from numpy.typing import NDArray
 
 from rtlinker.elf.object import Object, Relocations
 from rtlinker.facts import Fact
 
-Integers = NDArray[numpy.int64]
-Unsigned = NDArray[numpy.uint64]
-Flags = NDArray[numpy.bool_]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray  # importing it takes as long as relocating 50,000 sites
+
+    Integers = NDArray[numpy.int64]
+    Flags = NDArray[numpy.bool_]
+    Bytes = NDArray[numpy.uint8]
+
 
 RECORD = [("offset", "<u8"), ("type", "<u4"), ("symbol", "<u4"), ("addend", "<i8")]
 """Elf64_Rela; r_info is the type in its low half and the symbol in its high half (gABI, Relocation)."""
 
 
+MANY = 32
+"""Tables from which joining their bytes beats taking each field from each of them."""
+
+
 class Columns(Fact):
-    """All records of some tables. `owners` says for each record which of `tables` it is from; offsets are bytes."""
+    """All records of some tables, one behind the other; offsets are bytes in the table's section.
+
+    `starts` is the position of each table's first record. Types are cut to a byte: `largest_type` tells what they were.
+    """
 
     tables: tuple[Relocations, ...]
-    offsets: Unsigned
-    types: NDArray[numpy.uint32]
-    symbols: Integers
+    starts: Integers
+    offsets: Integers
+    types: NDArray[numpy.uint8]
+    symbols: NDArray[numpy.uint32]
     addends: Integers
-    owners: Integers
+    largest_type: int
 
     def of_tables(self, values: list[int]) -> Integers:
         """For each record, the value of its table."""
-        return numpy.array(values, dtype=numpy.int64)[self.owners]
+        counts = numpy.diff(self.starts, append=len(self.types))
+        return numpy.repeat(numpy.array(values, dtype=numpy.int64), counts)
 
     def record(self, at: int) -> tuple[Relocations, int, int]:
         """The table, offset in its section and r_info of one record."""
-        info = int(self.symbols[at]) << 32 | int(self.types[at])
-        return self.tables[int(self.owners[at])], int(self.offsets[at]), info
+        table = self.tables[int(numpy.searchsorted(self.starts, at, side="right")) - 1]
+        offset, info = unpack_from("<QQ", table.table, 24 * (at - int(self.starts[self.tables.index(table)])))
+        return table, offset, info
 
 
 def columns_of(object: Object, discarded: frozenset[int]) -> Columns:
-    """The relocations of an object's kept sections. The addends borrow from the object where there is one table."""
+    """The relocations of an object's kept sections; an offset beyond 2**63 becomes negative."""
     tables = tuple([table for table in object.relocations if table.section not in discarded])
-    data = tables[0].table if len(tables) == 1 else b"".join([table.table for table in tables])
-    records = numpy.frombuffer(data, dtype=RECORD)
-    counts = [len(table.table) // 24 for table in tables]
+    if len(tables) < MANY:
+        parts = [numpy.frombuffer(table.table, dtype=RECORD) for table in tables]
+    else:
+        parts = [numpy.frombuffer(b"".join([table.table for table in tables]), dtype=RECORD)]
+    counts = numpy.array([len(table.table) // 24 for table in tables], dtype=numpy.int64)
+    types = numpy.concatenate([part["type"] for part in parts]) if parts else numpy.zeros(0, dtype=numpy.uint32)
     return Columns(
         tables,
-        numpy.ascontiguousarray(records["offset"]),
-        numpy.ascontiguousarray(records["type"]),
-        records["symbol"].astype(numpy.int64),
-        numpy.ascontiguousarray(records["addend"]),
-        numpy.repeat(numpy.arange(len(tables)), counts),
+        numpy.cumsum(counts) - counts,
+        _joined(parts, "offset", numpy.int64),
+        types.astype(numpy.uint8),
+        _joined(parts, "symbol", numpy.uint32),
+        _joined(parts, "addend", numpy.int64),
+        int(types.max(initial=0)),
     )
+
+
+def _joined(parts: list[NDArray[Any]], field: str, kind: type) -> NDArray[Any]:
+    """One field of all records as a contiguous column."""
+    if not parts:
+        return numpy.zeros(0, dtype=kind)
+    return numpy.concatenate([part[field] for part in parts]).view(kind)

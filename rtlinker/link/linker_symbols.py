@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container
 
 GOT = "_GLOBAL_OFFSET_TABLE_"
 DSO_HANDLE = "__dso_handle"
@@ -37,9 +37,12 @@ BOUNDS: dict[str, tuple[str, str]] = {
 """Each name with the part of the image it bounds, and which end of it."""
 
 
-def is_linker_defined(name: str, section_names: Iterable[str]) -> bool:
+_NAMES = frozenset({*BOUNDS, GOT, DSO_HANDLE})
+
+
+def is_linker_defined(name: str, section_names: Container[str]) -> bool:
     """Whether the linker gives `name` a meaning, given the names of the sections that are in the link."""
-    if name in BOUNDS or name in {GOT, DSO_HANDLE}:
+    if name in _NAMES:
         return True
     bounded = bounded_section(name)
     return bounded is not None and bounded in section_names
@@ -47,7 +50,8 @@ def is_linker_defined(name: str, section_names: Iterable[str]) -> bool:
 
 def bounded_section(name: str) -> str | None:
     """The section X of `__start_X` or `__stop_X`, where X is a C identifier; None for other names."""
-    for prefix in ("__start_", "__stop_"):
-        if name.startswith(prefix) and name[len(prefix) :].isidentifier():
-            return name[len(prefix) :]
+    if name.startswith("__st"):
+        for prefix in ("__start_", "__stop_"):
+            if name.startswith(prefix) and name[len(prefix) :].isidentifier():
+                return name[len(prefix) :]
     return None

@@ -73,7 +73,10 @@ class Names:
         fresh = dict.fromkeys(mine, number)
         for name in lost:
             del fresh[name]
-        self.owners.update(fresh)
+        if self.owners:
+            self.owners.update(fresh)
+        else:
+            self.owners = fresh
         for name, at in index.commons.items():
             self._tentative(name, number, at)
         self.want([(name, number, at) for name, at in index.undefined.items()])

@@ -8,6 +8,7 @@ Python integers, so nothing wraps by accident; the field says what fits and how 
 from __future__ import annotations
 
 from struct import Struct, iter_unpack
+from struct import error as struct_error
 
 from rtlinker.elf.object import Object, Relocations
 from rtlinker.errors import RelocationOverflowError
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rtlinker.errors import RelocationError
+    from rtlinker.x86_64.rules import Field
 
-    _Site = tuple[int, bool, Callable[[memoryview, int, int], None], int, int, int, int]
+    _Site = tuple[int, bool, Callable[[memoryview, int, int], None], int]
 
 
 class Overflow(Fact):
@@ -70,9 +72,13 @@ def _relocate_table(
         site = known.get(info)
         if site is None:
             site = _prepare(addresses, number, table, info, offset)
-            if site[5]:  # what is known of a lost target depends on the table, too
+            if site is not None:
                 known[info] = site
-        target, from_site, write, lowest, highest, mask, relaxable = site
+            else:  # what it describes was discarded: raw 0, whatever the addend
+                width = RULES[info & 0xFFFFFFFF].field.width
+                memory[section + offset : section + offset + width] = bytes(width)
+                continue
+        target, from_site, write, relaxable = site
         if (
             relaxable
             and addend == RELAXED_ADDEND
@@ -81,42 +87,50 @@ def _relocate_table(
         ):
             continue
         value = target + addend - place - offset if from_site else target + addend
-        if not lowest <= value <= highest:
-            value = signed64(value)
-            if not lowest <= value <= highest:
-                overflows.append(Overflow(number, table, offset, info, value))
-                continue
-        write(memory, section + offset, value & mask)
+        try:
+            write(memory, section + offset, value)
+        except struct_error:  # the field is the range check: few values need the exact one
+            if not _write_wrapped(memory, section + offset, value, RULES[info & 0xFFFFFFFF].field):
+                overflows.append(Overflow(number, table, offset, info, signed64(value)))
 
 
-def _nothing(memory: memoryview, at: int, value: int) -> None:
-    """R_X86_64_NONE writes nothing."""
+def _write_wrapped(memory: memoryview, at: int, value: int, field: Field) -> bool:
+    """Write a value that fits once it is taken modulo 2**64, or whose field takes signed and unsigned ones."""
+    value = signed64(value)
+    if not field.lowest <= value <= field.highest:
+        return False
+    memory[at : at + field.width] = (value & field.mask).to_bytes(field.width, "little")
+    return True
 
 
-WRITERS: dict[int, Callable[[memoryview, int, int], None]] = {
-    0: _nothing,
-    1: Struct("<B").pack_into,
-    2: Struct("<H").pack_into,
-    4: Struct("<I").pack_into,
-    8: Struct("<Q").pack_into,
+WRITERS: dict[str, Callable[[memoryview, int, int], None]] = {
+    "none": lambda memory, at, value: None,
+    "word8": Struct("<B").pack_into,
+    "signed8": Struct("<b").pack_into,
+    "word16": Struct("<H").pack_into,
+    "signed32": Struct("<i").pack_into,
+    "unsigned32": Struct("<I").pack_into,
+    "word64": Struct("<q").pack_into,
 }
-"""What writes a field of so many bytes."""
+"""What writes each field, by its name; struct.error says that a value is not in the plain range."""
 
 
-def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, offset: int) -> _Site:
-    """What a site needs to know about its rule and symbol: the symbol's part of the formula, and the field."""
+def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, offset: int) -> _Site | None:
+    """What a site needs to know: the symbol's part of the formula, and the field. None: the target was discarded.
+
+    Whether that may be depends on the table, so None holds for this one only.
+    """
     rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     object = addresses.resolution.objects[number]
-    field, target = rule.field, 0
+    target = 0
     for letter, sign in rule.of_symbol:
         value = letter_value(addresses, number, symbol, letter, rule.direct)
         if value is None:
             if not object.sections.names[table.section].startswith(QUIET):
                 raise lost_target(object, table, offset, rule, symbol)
-            # raw 0 whatever the addend: the mask takes all bits away
-            return 0, False, WRITERS[field.width], -(1 << 64), 1 << 65, 0, 0
+            return None
         target += sign * value
-    return target, rule.from_site, WRITERS[field.width], field.lowest, field.highest, field.mask, rule.relaxable
+    return target, rule.from_site, WRITERS[rule.field.name], rule.relaxable
 
 
 def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, direct: bool) -> int | None:

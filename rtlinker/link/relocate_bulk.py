@@ -8,19 +8,19 @@ itself, nearly all of them in a large object, are computed as one column.
 from __future__ import annotations
 
 import numpy
-from numpy.typing import NDArray
 
 from rtlinker.elf.index import section_array, symbol_array
 from rtlinker.elf.object import ABSOLUTE
 from rtlinker.link.addresses import REACH, Addresses
-from rtlinker.link.columns import Columns, Flags, Integers
 from rtlinker.link.relocate import QUIET, Overflow, letter_value
 from rtlinker.link.scan import lost_target
 from rtlinker.units import signed64
 from rtlinker.x86_64.relaxations import RELAXATIONS, RELAXED_ADDEND
 from rtlinker.x86_64.rules import RULES, WORD64, Rule
 
-Bytes = NDArray[numpy.uint8]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.link.columns import Bytes, Columns, Flags, Integers
 
 FEW = 500
 """Up to so many sites of a rule, asking for each distinct symbol beats computing all symbols of the object."""
@@ -36,8 +36,8 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
     """
     image = numpy.frombuffer(memory, dtype=numpy.uint8)
     sections = addresses.layout.sections[number]
-    places = columns.offsets.astype(numpy.int64)
-    places += columns.of_tables([sections[table.section] for table in columns.tables])
+    places = columns.of_tables([sections[table.section] for table in columns.tables])
+    places += columns.offsets
     symbols = _SymbolColumns(addresses, number)
     overflows: list[Overflow] = []
     for kind in numpy.flatnonzero(numpy.bincount(columns.types, minlength=64)).tolist():

@@ -6,10 +6,13 @@ import numpy
 
 from rtlinker.elf.index import section_array
 from rtlinker.elf.object import ABSOLUTE, Object
-from rtlinker.link.columns import Columns
-from rtlinker.link.resolution import Binding
 from rtlinker.link.scope import Definition
 from rtlinker.x86_64.rules import RULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.link.columns import Columns, Integers
+    from rtlinker.link.resolution import Binding
 
 KINDS = 64
 """A power of two above every rule's number."""
@@ -17,12 +20,30 @@ KINDS = 64
 
 def bad_position(object: Object, columns: Columns) -> int | None:
     """The first record that names no rule or symbol, or a site that is not in its section; None when all are good."""
-    widths = numpy.full(KINDS + 1, 1 << 62, dtype=numpy.uint64)
+    if not len(columns.types):
+        return None
+    counts = numpy.bincount(columns.types, minlength=KINDS)
+    kinds = numpy.flatnonzero(counts).tolist()
+    widest = max(RULES[kind].field.width for kind in kinds) if RULES.keys() >= set(kinds) else KINDS
+    sizes = numpy.array([object.sections.sizes[table.section] for table in columns.tables], dtype=numpy.int64)
+    last, first = numpy.maximum.reduceat(columns.offsets, columns.starts), columns.offsets.min()
+    good = columns.largest_type < KINDS > widest and int(columns.symbols.max()) < len(object.symbols)
+    if good and first >= 0 and (last + widest <= sizes).all():
+        return None
+    return _first_bad(object, columns, sizes)
+
+
+def _first_bad(object: Object, columns: Columns, sizes: Integers) -> int | None:
+    """The same, record by record: a narrow site may stand at the very end of its section."""
+    for at in range(len(columns.types)) if columns.largest_type >= KINDS else ():
+        if columns.record(at)[2] & 0xFFFFFFFF not in RULES:
+            return at
+    widths = numpy.full(1 << 8, 1 << 62, dtype=numpy.int64)
     for rule in RULES.values():
         widths[rule.number] = rule.field.width
-    sizes = columns.of_tables([object.sections.sizes[table.section] for table in columns.tables]).astype(numpy.uint64)
-    ends = columns.offsets + widths[numpy.minimum(columns.types, KINDS)]
-    bad = (ends > sizes) | (columns.offsets > sizes) | (columns.symbols >= len(object.symbols))
+    ends = columns.offsets + widths[columns.types]
+    bad = (ends > columns.of_tables(sizes.tolist())) | (columns.offsets < 0) | (ends < 0)
+    bad |= columns.symbols >= len(object.symbols)
     return int(bad.argmax()) if bad.any() else None
 
 
@@ -38,7 +59,7 @@ def asking_pairs(object: Object, columns: Columns, bound: dict[int, Binding]) ->
     always[[rule.number for rule in RULES.values() if rule.needs_slot or rule.sort != "object"]] = True
     asking = numpy.flatnonzero(outside[symbols] | always[types])
     marks = numpy.zeros(len(object.symbols) * KINDS, dtype=bool)  # marking is quicker than sorting
-    marks[symbols[asking] * KINDS + types[asking]] = True
+    marks[symbols[asking].astype(numpy.int64) * KINDS + types[asking]] = True
     pairs = [(code % KINDS, code // KINDS) for code in numpy.flatnonzero(marks).tolist()]
     places = ~outside & (section_array(object, numpy) != ABSOLUTE)
     places[0] = False
