@@ -12,7 +12,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.api import Library as Library
     from rtlinker.api import Linker as Linker
     from rtlinker.api import load as load
     from rtlinker.errors import BadObjectError as BadObjectError
@@ -25,12 +24,13 @@ if TYPE_CHECKING:
     from rtlinker.errors import SignatureError as SignatureError
     from rtlinker.errors import UndefinedSymbolsError as UndefinedSymbolsError
     from rtlinker.errors import UnsupportedError as UnsupportedError
+    from rtlinker.library import Library as Library
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "load": "api",
-    "Library": "api",
+    "Library": "library",
     "Linker": "api",
     "BadObjectError": "errors",
     "CrashError": "errors",

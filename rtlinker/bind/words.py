@@ -97,6 +97,9 @@ def _pointer(text: str, target: CType) -> object:
         if number is None:
             raise ValueError(text)
         return number
+    if text[:1] == "{" and isinstance(target, Record):
+        fields = _structure(text)
+        return [fields] if isinstance(fields, list) else fields
     if text[:1] in ("[", "{"):
         return _structure(text)
     number = _whole_number(text)

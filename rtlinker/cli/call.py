@@ -10,10 +10,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rtlinker.api import Found, Library
     from rtlinker.bind.call import Function
     from rtlinker.bind.ctype import CType, FunctionType
     from rtlinker.cli.command import Words
+    from rtlinker.library import Found, Library
 
 
 def call_in_child(library: Library, found: Found, words: Words) -> int:

@@ -14,7 +14,7 @@ from rtlinker.cli.command import JSON, Command, Option, Positional, Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.api import Found, Library
+    from rtlinker.library import Found, Library
 
 COMMAND = Command(
     "load",
@@ -61,7 +61,8 @@ def run(words: Words) -> int:
 
 def _link(words: Words) -> Library:
     """The library of FILE and what the options add, in their order; constructors have not run."""
-    from rtlinker.api import Library, Linker
+    from rtlinker.api import Linker
+    from rtlinker.library import Library
     from rtlinker.live.files import library_path
 
     linker, directories = Linker(), words.all("L")

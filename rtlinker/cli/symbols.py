@@ -43,6 +43,11 @@ def run(words: Words) -> int:
         from rtlinker.cli.output import print_tables
         from rtlinker.show.table import Table
 
-        texts = [(f"{address:#x}", name, kind, str(size), library) for address, name, kind, size, library in rows]
+        texts = [(_place(address, kind), name, kind, str(size), library) for address, name, kind, size, library in rows]
         print_tables([Table("", (">address", "name", "type", ">size", "library"), texts)])
     return 0 if rows else 1
+
+
+def _place(address: int, kind: str) -> str:
+    """An address; for a thread-local variable its offset in the library's block, which every thread has a copy of."""
+    return f"tls+{address:#x}" if kind == "tls" else f"{address:#x}"

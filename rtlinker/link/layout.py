@@ -38,6 +38,9 @@ LETTERS = {CODE: "r-x", CONST: "r--", DATA: "rw-", LARGE: "rw-"}
 RELRO = (".data.rel.ro", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".gcc_except_table")
 """Writable by their flags, written only by relocation: ld protects these after startup (-z relro)."""
 
+EH_FRAME = ".eh_frame"
+"""Records by which exceptions and backtraces find their way (LSB 10.6.1); they lie together, a zero word behind."""
+
 ARRAYS = {SHT_PREINIT_ARRAY: ".preinit_array", SHT_INIT_ARRAY: ".init_array", SHT_FINI_ARRAY: ".fini_array"}
 
 
@@ -159,8 +162,11 @@ class _Cursor:
         """Sections in their order; what bounds a name is kept on the way."""
         name, _ = self.opened
         pieces.sort(key=lambda piece: piece.order)
-        bounds, filled = self.bounds, False
+        bounds, filled, last = self.bounds, False, ""
         for piece in pieces:
+            if last == EH_FRAME != piece.name:
+                self.take(4, 1)  # the zero that ends a list of frame descriptions
+            last = piece.name
             at = self.take(piece.size, piece.align)
             self.sections[piece.number][piece.index] = at
             if piece.name:
@@ -169,6 +175,8 @@ class _Cursor:
             if piece.order[0] == _ZEROES and not filled and name == DATA:
                 bounds[DATA], filled = (self.opened[1], at), True
                 bounds["bss"] = at, at
+        if last == EH_FRAME:
+            self.take(4, 1)
         if name == DATA and not filled:
             bounds[DATA] = self.opened[1], self.at
             bounds["bss"] = self.at, self.at
@@ -207,6 +215,10 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
                 piece = _Piece((_GROUPED, name, number), number, index, name, sizes[index], align)
                 together.setdefault(name, []).append(piece)
                 allowed[name] = allowed.get(name, 0) | flag
+            elif name == EH_FRAME:
+                # one list without gaps: its records have sizes that are multiples of 4
+                frames = _GROUPED, name, number, index
+                pieces[CONST].append(_Piece(frames, number, index, name, sizes[index], min(align, 4)))
             elif kind in ARRAYS:
                 group = _GROUPED, ARRAYS[kind], priority(name), number, index
                 pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))

@@ -73,6 +73,8 @@ class Collector:
         linker's own words when it cannot be opened (dlopen(3)).
         """
         path = os.fspath(name)
+        if "/" in path:
+            files.check_shared_library(path)
         with LOCK:
             self._open()
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from struct import unpack_from
 
 from rtlinker.elf.constants import ELFMAG, ET_DYN
 from rtlinker.elf.reader import read_object
@@ -20,18 +22,21 @@ if TYPE_CHECKING:
 def read_file(path: str) -> bytes:
     """A snapshot of a file's bytes: what is loaded from it does not change when the file does.
 
-    Raises OSError with the path (missing, a directory, no permission).
+    Raises OSError with the path (missing, a directory, no permission), BadObjectError for a device.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        size = os.fstat(descriptor).st_size
+        status = os.fstat(descriptor)
+        if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # may have no end
+            raise BadObjectError(path, "not an x86-64 relocatable object", "a device")
+        size = status.st_size
         data = os.read(descriptor, size + 1)
         if len(data) == size:
             return data
         with open(descriptor, "rb", closefd=False) as rest:  # it grew, or is no regular file
             return data + rest.read()
-    except IsADirectoryError as error:
-        raise IsADirectoryError(error.errno, error.strerror, path) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
     finally:
         os.close(descriptor)
 
@@ -45,6 +50,24 @@ def sort_of(data: bytes) -> str:
     from rtlinker.elf.ldscript import looks_like_script
 
     return "script" if looks_like_script(data) else "object"
+
+
+def check_shared_library(path: str) -> None:
+    """Raise BadObjectError for a shared library that is cut off: the dynamic linker would map it, and die of SIGBUS.
+
+    Anything else that is wrong with the file is left to dlopen, which says it better.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113
+        return
+    data = read_file(path)
+    if sort_of(data) != "library" or len(data) < 64:
+        return
+    table, entry, count = unpack_from("<32xQ14xHH", data)
+    for at in range(table, min(table + entry * count, len(data) - 55), max(entry, 56)):
+        kind, offset, size = unpack_from("<I4xQ16xQ", data, at)
+        if kind == 1 and offset + size > len(data):
+            found = f"a segment at {offset:#x} to {offset + size:#x}"
+            raise BadObjectError(path, "file is cut off", found, f"the file ends at {len(data):#x}")
 
 
 class ArchiveSource:

@@ -29,8 +29,9 @@ def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
 
 
 def _library_hint(names: Sequence[str]) -> str:
-    first = names[0]
-    stem = first.partition(".so")[0]
-    option = f"-l {stem[3:]}" if stem.startswith("lib") and first != stem else f"-w {first}"
-    others = f" (so do {', '.join(names[1:3])})" if len(names) > 1 else ""
-    return f"{first} has it: add {option}{others}"
+    ranked = sorted(names, key=lambda path: "libunwind" in path)  # it stands in for libgcc_s in LLVM's programs only
+    shown = [path.rpartition("/")[2] for path in ranked]
+    stem, dot, _ = shown[0].partition(".so")
+    option = f"-l {stem[3:]}" if stem.startswith("lib") and dot else f"-l {ranked[0]}"
+    others = f" (so do {', '.join(shown[1:3])})" if len(shown) > 1 else ""
+    return f"{shown[0]} has it: add {option}{others}"

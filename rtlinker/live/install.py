@@ -11,7 +11,7 @@ import ctypes
 from rtlinker.errors import BadObjectError
 from rtlinker.host import libc
 from rtlinker.link.image import Image
-from rtlinker.link.layout import ARRAYS, priority
+from rtlinker.link.layout import ARRAYS, EH_FRAME, priority
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,30 @@ def protect(image: Image, memory: Reservation, undo: UndoStack) -> None:
     for segment in image.layout.segments:
         if segment.letters != "rw-":
             memory.protect(segment.offset, segment.size, segment.letters)
+
+
+def register_frames(image: Image, undo: UndoStack) -> None:
+    """Tell the unwinder of libgcc about an image whose code throws, catches or cleans up.
+
+    Without it an exception thrown in the image ends the process. Images without such code are not registered, since
+    every registered list makes each exception of the process slower. Names come first from libgcc_s: what registers
+    must be the unwinder that libstdc++ uses.
+    """
+    bounds = image.layout.bounds.get(EH_FRAME)
+    if bounds is None or not _unwinds(image):
+        return
+    start = image.address + bounds[0]
+    unwinder = ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
+    unwinder["__register_frame"](ctypes.c_void_p(start))
+    undo.push(lambda: unwinder["__deregister_frame"](ctypes.c_void_p(start)))
+
+
+def _unwinds(image: Image) -> bool:
+    """Whether the image has handlers (.gcc_except_table) or calls the unwinder itself."""
+    resolution = image.resolution
+    if any(name.startswith((".gcc_except_table",)) for object in resolution.objects for name in object.sections.names):
+        return True
+    return any(name.startswith("_Unwind_") for index in resolution.indexes for name in index.undefined)
 
 
 def run_constructors(image: Image, undo: UndoStack) -> Callable[[], None]:
@@ -139,6 +163,7 @@ def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
     for act in _QUIET:
         act(image, undo)
     protect(image, memory, undo)
+    register_frames(image, undo)
 
 
 _QUIET: tuple[Callable[[Image, UndoStack], None], ...] = (copy_mirrors,)

@@ -194,3 +194,37 @@ def test_the_demo_ends_as_it_should(rtlinker_command):
     ended = rtlinker_command("demo")
     assert ended.code == 0
     assert "9 of 9 steps" in ended.stdout
+
+
+def test_a_cxx_name_is_accepted(rtlinker_command):
+    assert rtlinker_command("load", FIXTURES / "shape.o", "area(double)", "2")[:2] == (0, "4.0\n")
+
+
+def test_a_struct_for_a_pointer_is_written_as_in_c(rtlinker_command):
+    ended = rtlinker_command("load", FIXTURES / "shapes.o", "area", "{1, {0, 0}, {2, 3}}")
+    assert ended == (0, "6.0\n", "")
+
+
+def test_a_shared_library_that_is_cut_off_is_refused_before_it_can_kill(rtlinker_command, tmp_path):
+    from rtlinker.host.loaded import loaded_libraries
+
+    whole = next(library.path for library in loaded_libraries() if library.name.startswith("libc.so"))
+    cut = tmp_path / "libcut.so"
+    cut.write_bytes(Path(whole).read_bytes()[:3000])
+    ended = rtlinker_command("load", FIXTURES / "add.o", "add", "1", "2", "-l", cut)
+    assert (ended.code, ended.stdout) == (1, "")
+    assert "file is cut off" in ended.stderr
+
+
+def test_a_device_is_not_read_for_ever(rtlinker_command):
+    ended = rtlinker_command("load", "/dev/zero", "x")
+    assert ended.code == 1
+    assert "a device" in ended.stderr
+
+
+def test_the_hint_of_an_undefined_symbol_works_when_followed(rtlinker_command, compile):
+    object = compile("const char *zlibVersion(void); const char *version(void) { return zlibVersion(); }")
+    ended = rtlinker_command("load", object, "version")
+    if "zlibVersion" in ended.stderr:
+        assert "add -l z" in ended.stderr
+    assert rtlinker_command("load", object, "version", "-l", "z").stdout.count(".") >= 1

@@ -1,0 +1,36 @@
+"""C++ names as people write them, by libstdc++'s own demangler (Itanium C++ ABI, section 5.1; abi::__cxa_demangle)."""
+
+from __future__ import annotations
+
+import ctypes
+
+_functions: list[ctypes._NamedFuncPointer] = []
+"""__cxa_demangle and free, once they were needed."""
+
+
+def demangle(name: str) -> str | None:
+    """`area(double)` for `_Z4aread`; None for a name that is not mangled, or where there is no libstdc++."""
+    if not name.startswith("_Z") or not _bind():
+        return None
+    demangler, free = _functions
+    text: int | None = demangler(name.encode("utf-8", "surrogateescape"), None, None, None)
+    if not text:
+        return None
+    try:
+        return ctypes.string_at(text).decode("utf-8", "replace")
+    finally:
+        free(text)
+
+
+def _bind() -> bool:
+    """Find the two functions; False where there is no libstdc++, which stays loaded once it was needed."""
+    if not _functions:
+        try:
+            library = ctypes.CDLL("libstdc++.so.6")
+        except OSError:
+            return False
+        demangler, free = library["__cxa_demangle"], library["free"]
+        demangler.restype, demangler.argtypes = ctypes.c_void_p, [ctypes.c_char_p, *[ctypes.c_void_p] * 3]
+        free.restype, free.argtypes = None, [ctypes.c_void_p]
+        _functions.extend((demangler, free))
+    return True

@@ -1,0 +1,243 @@
+"""The library that `load` gives back: names to typed functions and data."""
+
+from __future__ import annotations
+
+import os
+
+from rtlinker.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
+from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.link.resolution import Common, InObject
+from rtlinker.live.collect import LOCK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from rtlinker.bind.call import Data, Function
+    from rtlinker.bind.ctype import CType, FunctionType
+    from rtlinker.dwarf.reader import Declarations
+    from rtlinker.elf.object import Object
+    from rtlinker.live.linker import LinkerCore, LiveImage
+
+
+class Found:
+    """Where a name of a library is: `kind` is `function` or `data`, `address` absolute, `size` bytes (0: unknown)."""
+
+    __slots__ = ("address", "kind", "live", "name", "object", "size")
+
+    def __init__(self, name: str, kind: str, address: int, size: int, object: Object | None, live: LiveImage) -> None:
+        self.name, self.kind, self.address, self.size, self.object, self.live = name, kind, address, size, object, live
+
+
+class Library:
+    """What `load` gives back: functions and data of the loaded objects, by name.
+
+    `library.add(2, 3)` calls a function with the types that its debug information tells; `library["counter"].value`
+    reads and writes data; `dir(library)` lists what there is; `unload()` gives everything back, after which functions
+    and data raise LinkError instead of reaching into memory that is gone.
+    """
+
+    def __init__(self, linker: LinkerCore, name: str) -> None:
+        self._linker = linker
+        self._name = name
+        self._bound: dict[str, Function | Data] = {}
+        self._declarations: dict[str, Declarations] = {}
+
+    @property
+    def linker(self) -> LinkerCore:
+        """The linker behind the library."""
+        return self._linker
+
+    @property
+    def closed(self) -> bool:
+        """Whether the library was unloaded."""
+        return self._linker.closed
+
+    @property
+    def kept(self) -> dict[object, object]:
+        """What must live as long as the library: callbacks that C code may still call."""
+        return self._linker.kept
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the link wants its user to know, such as data that is read through a copy."""
+        return tuple(self._linker.notes)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except UndefinedSymbolsError as error:
+            raise AttributeError(str(error)) from None
+
+    def __getitem__(self, name: str) -> Any:
+        """The function or datum of that name; raises UndefinedSymbolsError when there is none."""
+        bound = self._bound.get(name)
+        if bound is None:
+            found = self.find(name)
+            bound = self._function(found, None) if found.kind == "function" else self._data(found)
+            self._bound[name] = bound
+        return bound
+
+    def __contains__(self, name: str) -> bool:
+        try:
+            self.find(name)
+        except LinkError:
+            return False
+        return True
+
+    def function(self, name: str, prototype: str | None = None) -> Function:
+        """The function of that name, typed by `prototype` (`"int(int, const char *)"`), else by debug information.
+
+        Static functions are found too; `file.o:name` chooses among several. Raises UndefinedSymbolsError when there
+        is none, SignatureError for a prototype that is not C.
+        """
+        return self._function(self.find(name), prototype)
+
+    def address(self, name: str) -> int:
+        """The absolute address of a name of the library, valid until `unload`."""
+        return self.find(name).address
+
+    def declaration(self, found: Found) -> FunctionType | CType | None:
+        """The C type of what was found, as the debug information of its object tells it; None where it does not."""
+        if found.object is None:
+            return None
+        declarations = self._declarations.get(found.object.name)
+        if declarations is None:
+            from rtlinker.dwarf.reader import read_declarations
+
+            declarations = read_declarations(found.object.data, found.object.name)
+            self._declarations[found.object.name] = declarations
+            self._linker.notes += declarations.notes
+        name = found.name.partition("@")[0]
+        return declarations.function(name) if found.kind == "function" else declarations.variable(name)
+
+    def _function(self, found: Found, prototype: str | None) -> Function:
+        from rtlinker.bind.call import Function
+        from rtlinker.bind.ctype import UNTYPED, FunctionType
+
+        if prototype is not None:
+            from rtlinker.bind.prototype import parse_prototype
+
+            kind = parse_prototype(prototype)
+        else:
+            declared = self.declaration(found)
+            kind = declared if isinstance(declared, FunctionType) else UNTYPED
+        return Function(found.address, kind, found.name, self)
+
+    def _data(self, found: Found) -> Data:
+        from rtlinker.bind.call import Data
+        from rtlinker.bind.ctype import UNSIGNED_CHAR, Array
+
+        declared = self.declaration(found)
+        return Data(found.address, declared or Array(UNSIGNED_CHAR, found.size), found.name, self)
+
+    def find(self, name: str) -> Found:
+        """Where a name is: of any visibility, static ones included, or of an archive's member, which is then linked.
+
+        Raises UndefinedSymbolsError when there is none, LinkError when several static ones have the name.
+        """
+        with LOCK:
+            if self.closed:
+                raise LinkError("library was unloaded", [("symbol", name)], "load it again")
+            file, colon, base = name.rpartition(":")
+            found = self._global(name) or (self._local(base, file) if colon and file else self._local(name, None))
+            if found is None and self._linker.offered(name):
+                self._linker.resolve((name,))
+                found = self._global(name)
+            mangled = None if found is not None else self._mangled(name)
+        if mangled is not None:
+            return self.find(mangled)
+        if found is None:
+            raise UndefinedSymbolsError([UndefinedSymbol(name, (), self._suggestion(name))], self._name)
+        return found
+
+    def _mangled(self, name: str) -> str | None:
+        """The symbol whose C++ name is `name`, with or without parameters. Raises LinkError when there are several."""
+        from rtlinker.live.mangled import symbols_called
+
+        found = symbols_called(name, [*self.names(), *self.offers()])
+        if len(found) > 1:
+            raise LinkError(
+                "several C++ symbols have this name", [("symbol", name), ("choose", "\n".join(sorted(found)))]
+            )
+        return next(iter(found.values()), None)
+
+    def _global(self, name: str) -> Found | None:
+        for live in self._linker.images:
+            where = live.image.resolution.find(name)
+            if where is not None:
+                return self._found(name, live, where)
+        return None
+
+    def _local(self, name: str, file: str | None) -> Found | None:
+        places = [
+            (live, where) for live in self._linker.images for where in live.image.resolution.locals_named(name, file)
+        ]
+        if len(places) > 1:
+            objects = [live.image.resolution.objects[where.object].name for live, where in places]
+            choices = "\n".join(f"{os.path.basename(object)}:{name}" for object in objects)  # noqa: PTH119
+            raise LinkError("several static symbols have this name", [("symbol", name), ("choose", choices)])
+        return self._found(name, *places[0]) if places else None
+
+    def _found(self, name: str, live: LiveImage, where: InObject | Common) -> Found | None:
+        image = live.image
+        address = image.addresses.of_binding(where)
+        if address is None:
+            return None
+        if isinstance(where, Common):
+            return Found(name, "data", address, where.size, self._declaring(image.resolution.objects, name), live)
+        object = image.resolution.objects[where.object]
+        symbol = image.resolution.symbol(where)
+        function = symbol.type in {STT_FUNC, STT_GNU_IFUNC}
+        if symbol.type == STT_NOTYPE and symbol.section > 0:
+            function = "x" in object.sections.letters(symbol.section)
+        return Found(name, "function" if function else "data", address, symbol.size, object, live)
+
+    @staticmethod
+    def _declaring(objects: Sequence[Object], name: str) -> Object | None:
+        encoded = name.encode("utf-8", "surrogateescape")
+        return next((object for object in objects if encoded in object.symbols.strings), None)
+
+    def names(self) -> list[str]:
+        """Every name the linked objects define for others, sorted."""
+        found: set[str] = set()
+        for live in self._linker.images:
+            found |= live.image.resolution.owners.keys() | live.image.resolution.commons.keys()
+        return sorted(found)
+
+    def offers(self) -> list[str]:
+        """Every name that archives of the library have, linked or not, sorted."""
+        return self._linker.offers()
+
+    def _suggestion(self, name: str) -> str | None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, [*self.names(), *self.offers()], 3)
+        return f"did you mean {' or '.join(close)}?" if close else None
+
+    def __dir__(self) -> Iterable[str]:
+        names = [name for name in {*self.names(), *self.offers()} if name.isidentifier()]
+        return sorted({*super().__dir__(), *names})
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<rtlinker.Library {self._name}, unloaded>"
+        spans = [f"{live.image.address:#x}" for live in self._linker.images]
+        return f"<rtlinker.Library {self._name} at {', '.join(spans) or 'no address yet'}>"
+
+    def unload(self) -> None:
+        """Run destructors, give the memory back and forget every name; a second call does nothing."""
+        self._linker.close()
+        self._bound.clear()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.unload()
