@@ -182,6 +182,8 @@ def _strings(data: bytes, name: str, offset: int, size: int, index: int) -> byte
 def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
     """The symbol table and its section index."""
     if SHT_SYMTAB not in sections.types:
+        if _is_empty(sections):
+            return Symbols(memoryview(bytes(SYM_SIZE)), b"\0", 1), 0
         raise BadObjectError(
             name,
             "object without a symbol table",
@@ -211,6 +213,12 @@ def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
     table = memoryview(data)[sections.offsets[index] : sections.offsets[index] + size]
     strings = _strings(data, name, sections.offsets[link], sections.sizes[link], link)
     return Symbols(table, strings, first, _extended(data, name, sections, index, size // SYM_SIZE)), index
+
+
+def _is_empty(sections: Sections) -> bool:
+    """Whether the object holds nothing to link: assemblers write no symbol table for a source without any content."""
+    relocated = SHT_RELA in sections.types or SHT_REL in sections.types
+    return not relocated and not any(sections.sizes[index] for index in sections.allocated)
 
 
 def _extended(data: bytes, name: str, sections: Sections, symtab: int, count: int) -> tuple[int, ...]:

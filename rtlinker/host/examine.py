@@ -10,10 +10,10 @@ segment (linked without `-z separate-code`): there only a symbol can tell, and w
 from __future__ import annotations
 
 import ctypes
-import os
 
 from rtlinker.facts import Fact
 from rtlinker.host.loaded import library_at, size_at
+from rtlinker.host.mappings import Mapping, read_mappings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,25 +68,8 @@ def examine_all(addresses: Iterable[int]) -> list[Place]:
     return [_place(address, mappings) for address in addresses]
 
 
-def read_mappings() -> list[tuple[int, int, str, str]]:
-    """(start, end, permissions, path) of every mapping of this process now; permissions as in `r-xp`."""
-    file = os.open("/proc/self/maps", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(file, 1 << 16):
-            parts.append(part)
-    finally:
-        os.close(file)
-    mappings = []
-    for line in b"".join(parts).decode("utf-8", "surrogateescape").splitlines():
-        span, permissions, _, _, _, *path = line.split(None, 5)
-        start, _, end = span.partition("-")
-        mappings.append((int(start, 16), int(end, 16), permissions, path[0] if path else ""))
-    return mappings
-
-
-def _place(address: int, mappings: list[tuple[int, int, str, str]]) -> Place:
-    permissions = next((mapping[2] for mapping in mappings if mapping[0] <= address < mapping[1]), "----")
+def _place(address: int, mappings: tuple[Mapping, ...]) -> Place:
+    permissions = next((row.permissions for row in mappings if row.start <= address < row.end), "----")
     library = library_at(address)
     name, type_, start, size = _covering_symbol(address)
     offset = address - start if name else 0

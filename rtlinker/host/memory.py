@@ -123,11 +123,11 @@ def _first_gap(size: int, lowest: int, highest: int) -> int | None:
 
 
 def _gaps() -> list[tuple[int, int]]:
+    from rtlinker.host.mappings import read_mappings
+
     gaps, last = [], 0
-    with open("/proc/self/maps", "rb") as maps:  # noqa: PTH123  # pathlib costs more than the whole search
-        for line in maps:
-            start, end = line[: line.index(b" ")].split(b"-")
-            if int(start, 16) > last:
-                gaps.append((last, int(start, 16)))
-            last = int(end, 16)
+    for mapping in read_mappings():
+        if mapping.start > last:
+            gaps.append((last, mapping.start))
+        last = mapping.end
     return gaps

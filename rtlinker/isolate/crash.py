@@ -11,6 +11,7 @@ import struct
 from bisect import bisect_right
 
 from rtlinker.facts import Fact, derived
+from rtlinker.host.mappings import Mapping, read_mappings
 from rtlinker.isolate import ptrace
 
 SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS = 4, 5, 6, 7, 8, 11, 31
@@ -53,16 +54,6 @@ CODES = {
     (SIGSYS, 1): "system call refused by seccomp",
 }
 """siginfo codes (sigaction(2)). x86 reports both quotient overflow and division by zero as FPE_INTDIV."""
-
-
-class Mapping(Fact):
-    """A mapping of the process that died: absolute `start` and `end`, permissions and the rest as in proc(5)."""
-
-    start: int
-    end: int
-    permissions: str
-    file_offset: int
-    path: str
 
 
 class Crash(Fact):
@@ -112,7 +103,7 @@ def take_crash(process: int, thread: int, number: int, program: str) -> Crash:
     _, code, address = ptrace.signal_detail(thread)
     fault = address if number in FAULTS and 0 < code < SI_KERNEL else None
     text = CODES.get((number, code), "raised by the program" if code <= 0 else "")
-    mappings = _mappings(process)
+    mappings = read_mappings(process)
     memory = os.open(f"/proc/{process}/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
         instruction = _read(memory, registers["rip"], 16)
@@ -186,19 +177,3 @@ def _read(memory: int, address: int, size: int) -> bytes:
         return os.pread(memory, size, address)
     except (OSError, OverflowError):
         return b""
-
-
-def _mappings(process: int) -> tuple[Mapping, ...]:
-    file = os.open(f"/proc/{process}/maps", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(file, 1 << 16):
-            parts.append(part)
-    finally:
-        os.close(file)
-    rows = []
-    for line in b"".join(parts).decode("utf-8", "surrogateescape").splitlines():
-        span, permissions, offset, _, _, *path = line.split(None, 5)
-        start, _, end = span.partition("-")
-        rows.append(Mapping(int(start, 16), int(end, 16), permissions, int(offset, 16), path[0] if path else ""))
-    return tuple(rows)

@@ -150,10 +150,10 @@ class _Collector:
             raise _refused(object, self.resolution.discarded[number], rule, symbol)
         meaning = self.resolution.bound[number].get(symbol)
         if rule.needs_slot:
-            self.slots.setdefault(key_of(object, number, symbol), (number, symbol))
+            _first(self.slots, key_of(object, number, symbol), (number, symbol))
         if isinstance(meaning, Definition) and (rule.needs_stub or rule.direct):
             key = key_of(object, number, symbol)
-            self.stubs.setdefault(key, (number, symbol))
+            _first(self.stubs, key, (number, symbol))
             if rule.direct and meaning.kind != "constant":
                 self.direct[key] = meaning
         if rule.low and self.low is None and self._is_place(object, symbol, meaning):
@@ -173,6 +173,12 @@ class _Collector:
         stubs = dict(sorted(self.stubs.items(), key=_where))
         direct = {key: self.direct[key] for key in stubs if key in self.direct}
         return Demand(slots, stubs, direct, self.low)
+
+
+def _first(demands: dict[Key, tuple[int, int]], key: Key, where: tuple[int, int]) -> None:
+    """Let the earliest symbol of a key stand for it: the engines meet symbols in different orders."""
+    if where < demands.get(key, (where[0] + 1, 0)):
+        demands[key] = where
 
 
 def _where(entry: tuple[Key, tuple[int, int]]) -> tuple[int, int]:

@@ -104,7 +104,7 @@ def outcome(object, address, engine):
 
 
 @given(symbols, sites, st.sampled_from([NEAR, FAR]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=1500, deadline=None)
 def test_both_engines_write_the_same_bytes_or_raise_the_same_error(symbols, sites, address):
     object = write(symbols, sites)
     assert outcome(object, address, "scalar") == outcome(object, address, "array")

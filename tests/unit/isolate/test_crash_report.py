@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtlinker.errors import CrashError
-from rtlinker.isolate.crash import Crash, Mapping, follows_call, signal_name, untraced_crash
+from rtlinker.host.mappings import Mapping
+from rtlinker.isolate.crash import Crash, follows_call, signal_name, untraced_crash
 from rtlinker.isolate.report import caller_rows, crash_error, crash_report, instruction_text
 
 STACK = 0x7000

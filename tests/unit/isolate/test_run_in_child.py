@@ -323,8 +323,8 @@ def test_an_interrupt_of_both_ends_the_child_and_not_us():
             pass
         print(seen.decode(), os.waitpid(pid, 0)[1])
     """
-    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert seen.strip().endswith("outcome None 2 0")
+    seen = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=100)
+    assert seen.stdout.strip().endswith("outcome None 2 0")
 
 
 def test_a_signal_sent_to_us_alone_takes_effect_afterwards():
