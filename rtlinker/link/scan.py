@@ -40,12 +40,6 @@ class Demand(Fact):
     low: tuple[int, int] | None
 
 
-NEEDS_LOOK = frozenset(
-    rule.number for rule in RULES.values() if rule.sort != "object" or rule.needs_slot or rule.needs_stub or rule.direct
-)
-"""The rules for which a site can ask for something; the others need only the checks."""
-
-
 def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Columns] | None = None) -> Demand:
     """What every relocation of the kept sections asks for.
 
@@ -83,7 +77,7 @@ def _pairs(object: Object, discarded: frozenset[int]) -> list[tuple[int, int]]:
                 width = known[info] = rule.field.width
             if offset + width > size:
                 raise bad_record(object, table, offset, info)
-    return [(info & 0xFFFFFFFF, info >> 32) for info in known if info & 0xFFFFFFFF in NEEDS_LOOK]
+    return [(info & 0xFFFFFFFF, info >> 32) for info in known if RULES[info & 0xFFFFFFFF].asks]
 
 
 def _pairs_by_arrays(resolution: Resolution, number: int, decoded: dict[int, Columns]) -> list[tuple[int, int]]:

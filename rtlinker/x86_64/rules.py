@@ -89,6 +89,11 @@ class Rule(Fact):
         return "S" in self.terms and 0 < self.field.width < 8
 
     @derived
+    def asks(self) -> bool:
+        """A site of this rule can ask for something (a slot, a stub, a near place) or must be refused."""
+        return self.sort != "object" or self.needs_slot or self.needs_stub or self.direct
+
+    @derived
     def low(self) -> bool:
         """The site holds an absolute address in 32 bits: the target must be in the low 2 GiB."""
         return self.direct and self.field.width == 4 and "P" not in self.terms
