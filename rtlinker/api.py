@@ -46,14 +46,16 @@ def load(
 ) -> Library:
     """Objects and archives linked into this process, as a Library of callables and data.
 
-    `paths` are objects (or their bytes), archives, shared libraries and linker scripts, in the order of the link.
-    `libraries` are names as for ld's -l, looked for in `directories` first. `symbols` gives names an address, a
-    Python callable, or a pair (callable, prototype). `whole_archives` are linked with all members. `process_first`
-    lets what the process already has win over archives. With `start=False` constructors wait for
+    `paths` are objects (or their bytes), archives and linker scripts, in the order of the link. `libraries` are
+    shared libraries or archives by name, as for ld's -l, looked for in `directories` first. `symbols` gives names an
+    address, a Python callable, or a pair (callable, prototype). `whole_archives` are linked with all members.
+    `process_first` lets what the process already has win over archives. With `start=False` constructors wait for
     `library.linker.start()`.
 
     Raises LinkError subclasses for what cannot be read or linked and OSError for files; the process is then as it was.
     """
+    if isinstance(libraries, str):
+        raise TypeError(f"libraries must be several names, not the text {libraries!r}: libraries=[{libraries!r}]")
     linker = Linker(process_first=process_first)
     try:
         for name, value in (symbols or {}).items():

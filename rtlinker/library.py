@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from rtlinker.bind.call import Data, Function
     from rtlinker.bind.ctype import CType, FunctionType
     from rtlinker.dwarf.reader import Declarations
-    from rtlinker.elf.object import Object
-    from rtlinker.live.linker import LinkerCore, LiveImage
+    from rtlinker.elf.object import Object, Symbol
+    from rtlinker.live.install import LiveImage
+    from rtlinker.live.linker import LinkerCore
 
 
 class Found:
@@ -29,6 +30,13 @@ class Found:
 
     def __init__(self, name: str, kind: str, address: int, size: int, object: Object | None, live: LiveImage) -> None:
         self.name, self.kind, self.address, self.size, self.object, self.live = name, kind, address, size, object, live
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is still there and its name was not taken back."""
+        live = self.live
+        kept = self.object is None or self.object.name in live.wanted
+        return kept and not live.closed and self.name not in live.scope.hidden
 
 
 class Library:
@@ -42,7 +50,7 @@ class Library:
     def __init__(self, linker: LinkerCore, name: str) -> None:
         self._linker = linker
         self._name = name
-        self._bound: dict[str, Function | Data] = {}
+        self._bound: dict[str, tuple[Found, Function | Data]] = {}
         self._declarations: dict[str, Declarations] = {}
 
     @property
@@ -75,11 +83,11 @@ class Library:
 
     def __getitem__(self, name: str) -> Any:
         """The function or datum of that name; raises UndefinedSymbolsError when there is none."""
-        bound = self._bound.get(name)
-        if bound is None:
+        found, bound = self._bound.get(name, (None, None))
+        if found is None or not found.stands:
             found = self.find(name)
             bound = self._function(found, None) if found.kind == "function" else self._data(found)
-            self._bound[name] = bound
+            self._bound[name] = found, bound
         return bound
 
     def __contains__(self, name: str) -> bool:
@@ -126,14 +134,14 @@ class Library:
         else:
             declared = self.declaration(found)
             kind = declared if isinstance(declared, FunctionType) else UNTYPED
-        return Function(found.address, kind, found.name, self)
+        return Function(found.address, kind, found.name, found.live)
 
     def _data(self, found: Found) -> Data:
         from rtlinker.bind.call import Data
         from rtlinker.bind.ctype import UNSIGNED_CHAR, Array
 
         declared = self.declaration(found)
-        return Data(found.address, declared or Array(UNSIGNED_CHAR, found.size), found.name, self)
+        return Data(found.address, declared or Array(UNSIGNED_CHAR, found.size), found.name, found.live)
 
     def find(self, name: str) -> Found:
         """Where a name is: of any visibility, static ones included, or of an archive's member, which is then linked.
@@ -169,17 +177,22 @@ class Library:
     def _global(self, name: str) -> Found | None:
         for live in self._linker.images:
             where = live.image.resolution.find(name)
-            if where is not None:
+            if where is not None and name not in live.scope.hidden:
                 return self._found(name, live, where)
         return None
 
     def _local(self, name: str, file: str | None) -> Found | None:
         places = [
-            (live, where) for live in self._linker.images for where in live.image.resolution.locals_named(name, file)
+            (live, where)
+            for live in self._linker.images
+            for where in live.image.resolution.locals_named(name, file)
+            if live.image.resolution.objects[where.object].name in live.wanted
         ]
         if len(places) > 1:
             objects = [live.image.resolution.objects[where.object].name for live, where in places]
-            choices = "\n".join(f"{os.path.basename(object)}:{name}" for object in objects)  # noqa: PTH119
+            short = [os.path.basename(object) for object in objects]  # noqa: PTH119
+            shown = short if len(set(short)) == len(short) else objects
+            choices = "\n".join(f"{object}:{name}" for object in shown)
             raise LinkError("several static symbols have this name", [("symbol", name), ("choose", choices)])
         return self._found(name, *places[0]) if places else None
 
@@ -195,7 +208,8 @@ class Library:
         function = symbol.type in {STT_FUNC, STT_GNU_IFUNC}
         if symbol.type == STT_NOTYPE and symbol.section > 0:
             function = "x" in object.sections.letters(symbol.section)
-        return Found(name, "function" if function else "data", address, symbol.size, object, live)
+        size = symbol.size or (0 if function else _room(object, symbol))
+        return Found(name, "function" if function else "data", address, size, object, live)
 
     @staticmethod
     def _declaring(objects: Sequence[Object], name: str) -> Object | None:
@@ -206,7 +220,7 @@ class Library:
         """Every name the linked objects define for others, sorted."""
         found: set[str] = set()
         for live in self._linker.images:
-            found |= live.image.resolution.owners.keys() | live.image.resolution.commons.keys()
+            found |= (live.image.resolution.owners.keys() | live.image.resolution.commons.keys()) - live.scope.hidden
         return sorted(found)
 
     def offers(self) -> list[str]:
@@ -230,7 +244,10 @@ class Library:
         return f"<rtlinker.Library {self._name} at {', '.join(spans) or 'no address yet'}>"
 
     def unload(self) -> None:
-        """Run destructors, give the memory back and forget every name; a second call does nothing."""
+        """Run destructors, give the memory back and forget every name; a second call does nothing.
+
+        Raises LinkError while a call of one of its functions runs; nothing has changed then.
+        """
         self._linker.close()
         self._bound.clear()
 
@@ -241,3 +258,17 @@ class Library:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.unload()
+
+
+def _room(object: Object, symbol: Symbol) -> int:
+    """The bytes from a symbol without a size, as assembler leaves it, to the next one or its section's end."""
+    if symbol.section <= 0:
+        return 0
+    end = object.sections.sizes[symbol.section]
+    values = object.symbols.columns[4]
+    later = [
+        values[at]
+        for at, section in enumerate(object.symbols.sections)
+        if section == symbol.section and values[at] > symbol.value
+    ]
+    return min([end, *later]) - symbol.value

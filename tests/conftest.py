@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,10 @@ from tests.support.compile import Workshop
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell starts background jobs with interrupts ignored, and that is inherited; the tests mean the usual state."""
 
 
 @pytest.fixture

@@ -43,19 +43,25 @@ class Function:
         self.owner = owner
         self.__name__ = self.__qualname__ = name
         self.__doc__ = self.prototype
+        self._running: list[object] = getattr(owner, "calls", [])
         self._call: Callable[[tuple[object, ...]], object] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
         """Call the function."""
-        if self.owner is not None and self.owner.closed:
-            raise LinkError(
-                "library was unloaded",
-                [("function", self.prototype)],
-                "load it again, and look the name up in the new library",
-            )
-        if named:
-            arguments = self._positional(arguments, named)
-        return (self._call or self._prepare())(arguments)
+        running = self._running
+        running.append(self)  # before `closed` is asked: who unloads sets it, and then looks here
+        try:
+            if self.owner is not None and self.owner.closed:
+                raise self._unloaded()
+            if named:
+                arguments = self._positional(arguments, named)
+            return (self._call or self._prepare())(arguments)
+        finally:
+            running.remove(self)
+
+    def _unloaded(self) -> LinkError:
+        hint = "load it again, and look the name up in the new library"
+        return LinkError("library was unloaded", [("function", self.prototype)], hint)
 
     @property
     def prototype(self) -> str:

@@ -18,7 +18,7 @@ from rtlinker.bind.foreign import ForeignFunction
 from rtlinker.bind.home import Call, Home, Mismatch
 from rtlinker.bind.passing import refuse
 from rtlinker.bind.plan import native_of
-from rtlinker.bind.pointers import PointerCodec
+from rtlinker.bind.pointers import PointerCodec, StringCodec
 from rtlinker.errors import SignatureError
 
 TYPE_CHECKING = False
@@ -93,10 +93,11 @@ def _make(ctype: FunctionType, function: Callable[..., object], keeper: dict[obj
     ):
         raise refuse(ctype.result, "ctypes callbacks return numbers and pointers only")
     home = Home()
+    receivers = [codec.receive if isinstance(codec, StringCodec) else codec.decode for codec in codecs]
 
     def enter(*raw: object) -> object:
         try:
-            values = [codec.decode(part, home) for codec, part in zip(codecs, raw)]
+            values = [receive(part, home) for receive, part in zip(receivers, raw)]
             answer = function(*values)
             return None if result.native is None else _answer(result, answer, ctype, keeper, key)
         except BaseException as error:

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     class Owner(Protocol):
-        """A library as this room sees it: the memory is there until `closed`."""
+        """A library as this room sees it: the memory is there until `closed`.
+
+        `calls`, if it has such a list, has an entry for each call that runs; `kept`: see `keeper_of`.
+        """
 
         @property
         def closed(self) -> bool:

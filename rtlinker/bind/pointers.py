@@ -42,6 +42,11 @@ class PointerValue:
         """What it points to; a struct or array as a view. Raises ValueError for NULL."""
         return self[0]
 
+    @property
+    def text(self) -> str:
+        """The bytes up to the first NUL as text (UTF-8, other bytes as surrogates). Raises ValueError for NULL."""
+        return ctypes.string_at(self._place(0)).decode("utf-8", "surrogateescape")
+
     def __getitem__(self, index: int) -> object:
         home = self._home.frozen() if is_const(self._target) else self._home
         return self._target.codec.load(self._place(index), home)
@@ -212,6 +217,12 @@ class StringCodec(PointerCodec):
 
     Bytes that are no UTF-8 come back as surrogates (PEP 383) and go out as they were.
     """
+
+    def receive(self, raw: object, home: Home) -> object:
+        """What a callback gets: text for `const char *`; for `char *` a pointer, since C lends it a buffer to fill."""
+        if is_const(self.target) or not isinstance(raw, int) or not raw:
+            return self.decode(raw, home)
+        return PointerValue(self.target, raw, home)
 
     def accepts(self, found: CType) -> bool:
         """Bytes of any sign."""

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 def address_of_callable(value: object, prototype: str | None, name: str, kept: dict[object, object]) -> int | None:
     """The absolute address of code that calls `value`; None when nothing tells its C type.
 
-    The code lives as long as `kept`. A ctypes function and a rtlinker Function stand for what they point to.
+    The code lives as long as `kept`, also when the name gets another meaning: images may be bound to it. A
+    ctypes function and a rtlinker Function stand for what they point to.
     """
     if isinstance(value, ForeignFunction):
-        kept[("symbol", name)] = value
-        return ctypes.cast(value, ctypes.c_void_p).value  # type: ignore[arg-type]
+        address = ctypes.cast(value, ctypes.c_void_p).value  # type: ignore[arg-type]
+        kept["symbol", name, address] = value
+        return address
     address = getattr(value, "address", None)
     if isinstance(address, int) and prototype is None:
-        kept[("symbol", name)] = value
+        kept["symbol", name, address] = value
         return address
     if prototype is None:
         return None

@@ -30,6 +30,9 @@ def command() -> None:
     import os
 
     gc.disable()
+    for name in ("stdout", "stderr"):  # None when the shell closed it (`>&-`)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115  # for the life of the process
     code = main()
     for stream in (sys.stdout, sys.stderr):
         try:

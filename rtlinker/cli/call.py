@@ -49,6 +49,11 @@ def _told(work: Callable[[], int]) -> int:
     except LinkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        return 128 + 13
+    except OSError as error:
+        print(f"error: {(error.strerror or str(error)).lower()} (standard output)", file=sys.stderr)
+        return 1
 
 
 def _calling(library: Library, found: Found, words: Words) -> Callable[[], int]:

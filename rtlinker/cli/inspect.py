@@ -35,6 +35,8 @@ def run(words: Words) -> int:
     else:
         from rtlinker.elf.reader import read_object
 
+        if sort_of(data) == "script":
+            raise BadObjectError(path, "a linker script, which only names other files", hint="inspect one of those")
         seen = inspection.inspect_object(read_object(data, path), _provider())
         tables = inspection.object_tables(seen)
     if words.has("json"):

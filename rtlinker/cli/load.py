@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rtlinker.cli.command import JSON, Command, Option, Positional, Words
+from rtlinker.cli.command import JSON, Command, Option, Positional, Usage, Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def run(words: Words) -> int:
         for note in library.notes:
             print(f"note: {note}", file=sys.stderr)
     if words.has("address"):
+        if words.arguments["ARG"]:
+            raise Usage("--address takes no arguments for the symbol")
         return _address(found, words)
     from rtlinker.cli.call import call_in_child
 

@@ -1,7 +1,7 @@
 """Names to symbols: which names an object defines, which it leaves to others.
 
 This is the one walk over the whole symbol table, so it is also where the table's records are checked. There are two
-engines, chosen by the number of records and proved equal by tests/property/test_index.py: a loop, and columns of
+engines, chosen by the number of records and proved equal by tests/property/test_engines.py: a loop, and columns of
 numpy, which take 39,000 symbols in the time the loop takes a few thousand.
 """
 

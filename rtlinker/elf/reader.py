@@ -27,11 +27,13 @@ from rtlinker.elf.constants import (
     SHF_COMPRESSED,
     SHF_X86_64_LARGE,
     SHN_XINDEX,
+    SHT_CREL,
     SHT_GROUP,
     SHT_NOBITS,
     SHT_NULL,
     SHT_REL,
     SHT_RELA,
+    SHT_RELR,
     SHT_STRTAB,
     SHT_SYMTAB,
     SHT_SYMTAB_SHNDX,
@@ -43,7 +45,11 @@ from rtlinker.errors import BadObjectError, UnsupportedError
 LARGEST_SECTION = 1 << 31
 """Bytes of memory one section may claim, unless it is of the large code model: more cannot be addressed by it."""
 
+LARGEST_LARGE = 1 << 46
+"""Bytes of memory that a section or COMMON block of the large code model may claim: half of what a process has."""
+
 LARGEST_ALIGNMENT = 1 << 30
+"""Bytes; more than any page size."""
 
 
 def read_object(data: bytes, name: str) -> Object:
@@ -152,7 +158,7 @@ def _check_extents(
     """Every section lies in the file and claims a size and an alignment that a process can have."""
     length = len(data)
     for index, (kind, flag, offset, size, align) in enumerate(zip(types, flags, offsets, sizes, aligns)):
-        if kind not in {SHT_NOBITS, SHT_NULL} and offset + size > length:
+        if kind != SHT_NOBITS and (kind != SHT_NULL or flag & SHF_ALLOC) and offset + size > length:
             raise _truncated(name, f"section {index}", offset, size, length)
         if not flag & SHF_ALLOC:
             continue
@@ -163,9 +169,9 @@ def _check_extents(
                 f"sh_addralign {align:#x}",
                 f"section {index}",
             )
-        if size > LARGEST_SECTION and not flag & SHF_X86_64_LARGE:
+        if size > (LARGEST_LARGE if flag & SHF_X86_64_LARGE else LARGEST_SECTION):
             raise BadObjectError(
-                name, "section claims more than 2 GiB of memory", f"sh_size {size:#x}", f"section {index}"
+                name, "section claims more than its code model reaches", f"sh_size {size:#x}", f"section {index}"
             )
         if flag & SHF_COMPRESSED:
             raise BadObjectError(name, "section is compressed and allocated", f"sh_flags {flag:#x}", f"section {index}")
@@ -215,6 +221,16 @@ def _symbols(data: bytes, name: str, sections: Sections) -> tuple[Symbols, int]:
     return Symbols(table, strings, first, _extended(data, name, sections, index, size // SYM_SIZE)), index
 
 
+def _other_form(kind: int, name: str, where: str) -> UnsupportedError:
+    """Relocations in a form that x86-64 objects do not use (psABI 4.4), which must not be overlooked."""
+    facts = [("file", name), ("where", where)]
+    if kind == SHT_REL:
+        hint = "x86-64 objects use RELA (psABI 4.4); the producer of this file is at fault"
+        return UnsupportedError("SHT_REL", "relocations without addends (REL)", facts, hint)
+    hint = "compile without --crel; the psABI's form is RELA"
+    return UnsupportedError("compact relocations", "relocations in a compact form (CREL or RELR)", facts, hint)
+
+
 def _is_empty(sections: Sections) -> bool:
     """Whether the object holds nothing to link: assemblers write no symbol table for a source without any content."""
     relocated = SHT_RELA in sections.types or SHT_REL in sections.types
@@ -240,7 +256,7 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
     """The relocation tables of sections that take memory; those of debug sections belong to the DWARF reader."""
     tables = []
     for index, kind in enumerate(sections.types):
-        if kind not in {SHT_RELA, SHT_REL}:
+        if kind not in {SHT_RELA, SHT_REL, SHT_CREL, SHT_RELR}:
             continue
         target, size = sections.infos[index], sections.sizes[index]
         if target >= len(sections) or not target:
@@ -249,13 +265,8 @@ def _relocations(data: bytes, name: str, sections: Sections, symtab: int) -> tup
             )
         if not sections.flags[target] & SHF_ALLOC or not size:
             continue
-        if kind == SHT_REL:
-            raise UnsupportedError(
-                "SHT_REL",
-                "relocations without addends (REL)",
-                [("file", name), ("where", sections.title(index))],
-                "x86-64 objects use RELA (psABI 4.4); the producer of this file is at fault",
-            )
+        if kind != SHT_RELA:
+            raise _other_form(kind, name, sections.title(index))
         if sections.entsizes[index] != RELA_SIZE or size % RELA_SIZE:
             raise BadObjectError(
                 name,

@@ -22,6 +22,9 @@ LOWEST = 64 * 1024
 """The lowest address an image is put at: below is vm.mmap_min_addr's."""
 
 LOW_END = 2 * GIB
+HIGH_END = 1 << 47
+"""The end of the addresses that a process has (psABI 3.3.2)."""
+
 REACH = 2 * GIB - 16 * MIB
 """How far from the image a target may be; a little less than a displacement reaches, for the image's own size."""
 
@@ -56,20 +59,24 @@ class Reservation:
                 raise libc.fail("munmap")
 
 
-def reserve(size: int, align: int, low: bool, reach: tuple[int, ...]) -> Reservation:
+def reserve(size: int, align: int, low: bool, reach: tuple[int, ...] = (), span: int | None = None) -> Reservation:
     """Zeroed, writable pages: in the low 2 GiB if `low`, else near the libraries and, if it can be, all of `reach`.
 
-    `size` and `align` are bytes; `align` is a power of two of at least a page. Raises MemoryError when there is no
-    such place; a target in `reach` that no place can serve is left to the caller, who will find it out of range.
+    `size` and `align` are bytes, of which only the first `span` have to be near `reach`; `align` is a power of two of
+    at least a page. Raises MemoryError when there is no such place; a target in `reach` that no place can serve is
+    left to the caller, who will find it out of range.
     """
     wanted = size + (align - PAGE if align > PAGE else 0)
+    if wanted >= HIGH_END:
+        raise MemoryError(f"no process has room for an image of {size:#x} bytes")
     if low:
         return _reserve_low(size, wanted, align)
     start = _map(0, wanted, 0)
     if start is None:
         raise MemoryError(f"no memory for an image of {size:#x} bytes")
-    if not _near(start, wanted, reach):
-        better = _search(wanted, reach)
+    near = wanted if span is None else wanted - size + span
+    if not _near(start, near, reach):
+        better = _search(wanted, near, reach)
         if better is not None:
             libc.munmap(start, wanted)
             start = better
@@ -82,7 +89,7 @@ def _reserve_low(size: int, wanted: int, align: int) -> Reservation:
         libc.munmap(start, wanted)
         start = None
     if start is None:
-        start = _first_gap(wanted, LOWEST, LOW_END)
+        start = _first_gap(wanted, LOWEST, LOW_END, wanted)
     if start is None:
         raise MemoryError(f"no room for an image of {size:#x} bytes in the low 2 GiB")
     return _aligned(start, wanted, size, align)
@@ -103,17 +110,17 @@ def _near(start: int, size: int, reach: tuple[int, ...]) -> bool:
     return all(start + size - REACH < target < start + REACH for target in reach)
 
 
-def _search(size: int, reach: tuple[int, ...]) -> int | None:
-    """Pages within reach of all targets, or None."""
+def _search(size: int, near: int, reach: tuple[int, ...]) -> int | None:
+    """Pages whose first `near` bytes are within reach of all targets, or None."""
     lowest, highest = max(max(reach) - REACH, LOWEST), min(reach) + REACH
-    return _first_gap(size, lowest, highest) if lowest + size < highest else None
+    return _first_gap(size, lowest, highest, near) if lowest + near < highest else None
 
 
-def _first_gap(size: int, lowest: int, highest: int) -> int | None:
-    """Pages somewhere between two addresses, in the first gap of /proc/self/maps that takes them."""
+def _first_gap(size: int, lowest: int, highest: int, near: int) -> int | None:
+    """Pages in the first gap of /proc/self/maps that takes them, the first `near` bytes between two addresses."""
     for start, end in _gaps():
         at = align_up(max(start, lowest), PAGE)
-        if at + size <= min(end, highest):
+        if at + size <= end and at + near <= highest:
             mapped = _map(at, size, MAP_FIXED_NOREPLACE)
             if mapped == at:
                 return mapped
@@ -128,6 +135,6 @@ def _gaps() -> list[tuple[int, int]]:
     gaps, last = [], 0
     for mapping in read_mappings():
         if mapping.start > last:
-            gaps.append((last, mapping.start))
+            gaps.append((last, min(mapping.start, HIGH_END)))
         last = mapping.end
     return gaps

@@ -68,7 +68,7 @@ class Addresses(Fact):
         part, end = BOUNDS[meaning.name] if section is None else (section, "end")
         if section is not None and meaning.name.startswith("__start_"):
             end = "start"
-        bounds = self.layout.bounds.get(part) or (self.layout.bounds["data"][0],) * 2
+        bounds = self.layout.bounds.get(part) or (self.layout.bounds["(data)"][0],) * 2
         return self.base + bounds[end == "end"]
 
     def meaning(self, object: int, symbol: int) -> Binding:
@@ -117,6 +117,9 @@ class Addresses(Fact):
         meaning = self.meaning(object, symbol)
         if isinstance(meaning, InObject):
             return self.resolution.symbol(meaning).size
+        if isinstance(meaning, Definition) and self.outside.sizes:
+            key = key_of(self.resolution.objects[object], object, symbol)
+            return self.outside.sizes.get(key, meaning.size)
         return meaning.size if isinstance(meaning, (Common, Definition)) else 0
 
     def reaches(self, address: int) -> bool:

@@ -53,8 +53,9 @@ class Columns(Fact):
 
     def record(self, at: int) -> tuple[Relocations, int, int]:
         """The table, offset in its section and r_info of one record."""
-        table = self.tables[int(numpy.searchsorted(self.starts, at, side="right")) - 1]
-        offset, info = unpack_from("<QQ", table.table, 24 * (at - int(self.starts[self.tables.index(table)])))
+        which = int(numpy.searchsorted(self.starts, at, side="right")) - 1
+        table = self.tables[which]
+        offset, info = unpack_from("<QQ", table.table, 24 * (at - int(self.starts[which])))
         return table, offset, info
 
 

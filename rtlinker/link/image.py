@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         def beyond(self, addresses: Collection[int], low: bool) -> Collection[int]:
             """Those of the addresses that an image placed here will not reach with 32 bits; `low` as in `reserve`."""
 
-        def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...]) -> Memory:
-            """`size` zero bytes at a multiple of `align`, in the low 2 GiB if `low`, near all of `reach`.
+        def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...], span: int) -> Memory:
+            """`size` zero bytes at a multiple of `align`, in the low 2 GiB if `low`, near `reach`.
+
+            Only the first `span` bytes have to be near all of it.
 
             Raises MemoryError where there is no such place.
             """

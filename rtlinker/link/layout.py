@@ -23,6 +23,7 @@ from rtlinker.elf.constants import (
     SHT_NOBITS,
     SHT_PREINIT_ARRAY,
 )
+from rtlinker.elf.eh_frame import without_terminator
 from rtlinker.errors import UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.link.outside import EVERYTHING_REACHED, Outside
@@ -57,8 +58,8 @@ class Layout(Fact):
     """Where everything of a link lies, as offsets in bytes from the image's start.
 
     `sections[i][j]` is section j of object i, or -1 when it takes no memory. `stubs` gives each stub and its pointer.
-    `bounds` are the start and end of what linker-defined names refer to. `large_from` is where the large segment
-    starts: everything below is within 2 GiB of everything else below.
+    `bounds` are the start and end of what linker-defined names refer to: sections by their names, segments as
+    `(data)`. `large_from` is where the large segment starts: everything below is within 2 GiB of everything else below.
     """
 
     sections: tuple[list[int], ...]
@@ -111,7 +112,7 @@ def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHIN
             cursor.place_commons([block for block in resolution.commons_in_order if block.large == (segment == LARGE)])
         cursor.close()
     size = cursor.at or PAGE
-    cursor.bounds["image"] = 0, cursor.segments[-2].offset + cursor.segments[-2].size
+    cursor.bounds["(image)"] = 0, cursor.segments[-2].offset + cursor.segments[-2].size
     return Layout(
         tuple(cursor.sections),
         cursor.commons,
@@ -149,7 +150,7 @@ class _Cursor:
         """End the segment that is open."""
         name, start = self.opened
         self.segments.append(Segment(name, LETTERS[name], start, self.at - start))
-        self.bounds.setdefault(name, (start, self.at))
+        self.bounds.setdefault(f"({name})", (start, self.at))
 
     def take(self, size: int, align: int) -> int:
         """Room for `size` bytes; its offset."""
@@ -173,13 +174,13 @@ class _Cursor:
                 start = bounds.get(piece.name, (at, at))[0]
                 bounds[piece.name] = start, self.at
             if piece.order[0] == _ZEROES and not filled and name == DATA:
-                bounds[DATA], filled = (self.opened[1], at), True
-                bounds["bss"] = at, at
+                bounds["(data)"], filled = (self.opened[1], at), True
+                bounds["(bss)"] = at, at
         if last == EH_FRAME:
             self.take(4, 1)
         if name == DATA and not filled:
-            bounds[DATA] = self.opened[1], self.at
-            bounds["bss"] = self.at, self.at
+            bounds["(data)"] = self.opened[1], self.at
+            bounds["(bss)"] = self.at, self.at
 
     def place_commons(self, blocks: list[Common]) -> None:
         """COMMON blocks, which are zero like .bss and follow it."""
@@ -218,7 +219,8 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
             elif name == EH_FRAME:
                 # one list without gaps: its records have sizes that are multiples of 4
                 frames = _GROUPED, name, number, index
-                pieces[CONST].append(_Piece(frames, number, index, name, sizes[index], min(align, 4)))
+                size = without_terminator(object, index)
+                pieces[CONST].append(_Piece(frames, number, index, name, size, min(align, 4)))
             elif kind in ARRAYS:
                 group = _GROUPED, ARRAYS[kind], priority(name), number, index
                 pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))
@@ -237,7 +239,7 @@ def _segment(name: str, flags: int) -> str:
         return LARGE
     if flags & SHF_EXECINSTR:
         return CODE
-    if flags & SHF_WRITE and not name.startswith(RELRO):
+    if flags & SHF_WRITE and not any(name == part or name.startswith(part + ".") for part in RELRO):
         return DATA
     return CONST
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK
 from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
-from rtlinker.link.linker_symbols import bounded_section, is_linker_defined
+from rtlinker.elf.reader import LARGEST_ALIGNMENT, LARGEST_LARGE
+from rtlinker.errors import BadObjectError
+from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section, is_linker_defined
 from rtlinker.link.resolution import Common, Pull
 from rtlinker.link.scope import Definition, Inputs, is_scope, is_source
 
@@ -33,7 +35,8 @@ class Names:
         self.discarded: list[frozenset[int]] = []
         self.owners: dict[str, int] = {}
         self.commons: dict[str, Common] = {}
-        self.groups: dict[str, int] = {}
+        self.common_owners: dict[str, int] = {}
+        self.groups = {signature: -1 for earlier in inputs.before for signature in earlier.groups()}
         self.losers: list[set[str]] = []
         self.duplicates: list[tuple[str, str, str]] = []
         self.pulls: list[Pull] = []
@@ -65,8 +68,8 @@ class Names:
             if self._strength(number, mine[name]) < STRONG:
                 lost.add(name)
         for earlier in self.inputs.before:
-            for name, place in earlier.clashes(mine.keys()):
-                self._meet_earlier(name, number, place)
+            for name, place, weak in earlier.clashes(mine.keys()):
+                self._meet_earlier(name, number, place, weak)
         for name, at in index.repeats:
             if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
                 self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
@@ -79,7 +82,7 @@ class Names:
             self.owners = fresh
         for name, at in index.commons.items():
             self._tentative(name, number, at)
-        self.want([(name, number, at) for name, at in index.undefined.items()])
+        self.want([(name, number, at) for name, at in (*index.undefined.items(), *index.commons.items())])
 
     def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
         dropped: list[int] = []
@@ -102,13 +105,17 @@ class Names:
         if new == old == STRONG and not self._unique(number, symbol):
             self.duplicates.append((name, self._place(owner, name), self._place(number, name)))
 
-    def _meet_earlier(self, name: str, number: int, place: str) -> None:
-        """A name that an earlier link defines too: only a definition that may exist twice gives way."""
+    def _meet_earlier(self, name: str, number: int, place: str, weak: bool) -> None:
+        """A name that an earlier link defines too: what may exist twice gives way, two strong ones are a clash.
+
+        A strong definition after a weak one serves its own link; the earlier one is bound already.
+        """
         symbol = self.indexes[number].defined[name]
-        if name in self.losers[number]:
+        strong = self._strength(number, symbol) == STRONG and not self._unique(number, symbol)
+        if name in self.losers[number] or (strong and weak):
             return
         self.losers[number].add(name)
-        if self._strength(number, symbol) == STRONG and not self._unique(number, symbol):
+        if strong:
             self.duplicates.append((name, place, self._place(number, name)))
 
     def _unique(self, number: int, symbol: int) -> bool:
@@ -129,13 +136,24 @@ class Names:
                 return
             del self.owners[name]
             self.losers[owner].add(name)
-        if any(earlier.clashes({name: 0}.keys()) for earlier in self.inputs.before):
-            return  # what an earlier link defines is meant
         entry = self.objects[number].symbols.symbol(symbol)
+        where = f"{self.objects[number].name} (COMMON, {entry.size} bytes)"
+        if entry.value & (entry.value - 1) or entry.value > LARGEST_ALIGNMENT or entry.size > LARGEST_LARGE:
+            raise BadObjectError(
+                self.objects[number].name, "COMMON block that no memory can hold", f"{entry.size:#x} bytes",
+                f"symbol {symbol} {name}, alignment {entry.value:#x}",
+            )  # fmt: skip
+        for earlier in self.inputs.before:
+            for _, place, _ in earlier.clashes({name: 0}.keys()):
+                known = earlier.find(name)
+                if known is not None and 0 < known.size < entry.size:
+                    self.duplicates.append((name, f"{place}, {known.size} bytes", where))
+                return  # what an earlier link defines is meant
         old = self.commons.get(name)
         size, align = max(entry.size, old.size if old else 0), max(entry.value, old.align if old else 1)
         large = entry.section == LARGE_COMMON and (old is None or old.large)
         self.commons[name] = Common(name, size, align, large)
+        self.common_owners.setdefault(name, number)
 
     def want(self, references: list[tuple[str, int, int]]) -> None:
         """Note names that somebody refers to, each with the object's number and the symbol's index."""
@@ -147,30 +165,40 @@ class Names:
         while at < len(self.wanted):
             name, number, symbol = self.wanted[at]
             at += 1
-            if name in self.asked or self._defined(name):
+            if name in self.asked or name in self.owners:
                 continue
             if number >= 0 and self.objects[number].symbols.bind(symbol) == STB_WEAK:
                 continue
             self.asked.add(name)
-            self._bring_in(name, number)
+            if name in self.commons:
+                self._complete(name, number)
+            else:
+                self._bring_in(name, number)
 
-    def _defined(self, name: str) -> bool:
-        return name in self.owners or name in self.commons
+    def _complete(self, name: str, number: int) -> None:
+        """A COMMON block may be defined by an archive's member, as Fortran's BLOCK DATA is: ld pulls that one, too."""
+        for rank, source in enumerate(self.inputs.providers):
+            if is_source(source):
+                position = source.index().get(name)
+                if position is not None and name in index_symbols(source.object_at(position)).defined:
+                    self._pull(source, rank, name, number)
+                    return
 
     def _bring_in(self, name: str, number: int) -> None:
         """Ask in the documented order; an archive that has the name adds a member to the link."""
         inputs = self.inputs
-        if self.outside(name, early=True) or is_linker_defined(name, ()):
+        if self.outside(name, early=True) or name in {GOT, DSO_HANDLE}:
             return
-        if inputs.process_first and self.outside(name):
+        ours = is_linker_defined(name, ()) or bounded_section(name) is not None
+        if inputs.process_first and not ours and self.outside(name):
             return
         for rank, provider in enumerate(inputs.providers):
             if is_source(provider):
                 if self._pull(provider, rank, name, number):
                     return
-            elif is_scope(provider) and ask(provider, name):
+            elif is_scope(provider) and not ours and ask(provider, name):
                 return
-        if bounded_section(name) or self.outside(name):
+        if ours or self.outside(name):
             return
         for rank, source in enumerate(inputs.last):
             if self._pull(source, -1 - rank, name, number):
@@ -180,8 +208,13 @@ class Names:
         position = source.index().get(name)
         if position is None or (rank, position) in self.pulled:
             return False
-        self.pulled.add((rank, position))
         member = source.object_at(position)
+        for earlier in self.inputs.before:
+            known = earlier.of_member(member, name)
+            if known is not None:  # an earlier link has this very member: also its hidden names are meant
+                self.early[name] = known
+                return True
+        self.pulled.add((rank, position))
         referrer = self.objects[number].name if number >= 0 else COMMAND_LINE
         self.pulls.append(Pull(member.name, source.name, name, referrer))
         self.add(member)

@@ -10,11 +10,14 @@ for anything else the link is refused, since the two copies would drift apart in
 
 from __future__ import annotations
 
+from struct import iter_unpack
+
 from rtlinker.errors import RelocationError
 from rtlinker.facts import Fact
 from rtlinker.link.resolution import Key, Resolution
 from rtlinker.link.scan import Demand
 from rtlinker.link.scope import Definition
+from rtlinker.x86_64.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +25,11 @@ if TYPE_CHECKING:
 
     from rtlinker.link.scope import Scope
 
-STEADY = frozenset({"stdin", "stdout", "stderr", "environ", "__environ", "_environ"})
-"""Writable data of libc whose value is set at start and then only read, in all but very unusual programs."""
+STEADY = frozenset({"stdin", "stdout", "stderr"})
+"""Writable data of libc whose value is set at start and then only read, in all but very unusual programs.
+
+`environ` is not among them: setenv moves what it points to, and Python calls setenv.
+"""
 
 LARGEST_MIRROR = 1 << 16
 
@@ -37,9 +43,11 @@ class Outside(Fact):
     stubs: frozenset[Key]
     mirrors: dict[Key, Definition]
     notes: tuple[str, ...]
+    sizes: dict[Key, int]
+    """Bytes of the symbols outside whose size a site holds."""
 
 
-EVERYTHING_REACHED = Outside(frozenset(), {}, ())
+EVERYTHING_REACHED = Outside(frozenset(), {}, (), {})
 
 
 def look_outside(resolution: Resolution, demand: Demand, scope: Scope, beyond: Collection[int]) -> Outside:
@@ -56,30 +64,49 @@ def look_outside(resolution: Resolution, demand: Demand, scope: Scope, beyond: C
         known = scope.examine(definition)
         if known.kind == "function":
             stubs.append(key)
-        elif known.kind == "data" and 0 < known.size <= LARGEST_MIRROR and (not known.writable or known.name in STEADY):
+        elif known.kind == "data" and 0 < known.size <= LARGEST_MIRROR and _is_steady(known):
             mirrors[key] = known
             if known.writable:
                 notes.append(f"{known.name} of {known.provider} is out of reach: a copy made now is read instead")
         elif known.kind == "data":
-            raise _too_far(resolution, key, known)
-    return Outside(frozenset(stubs), mirrors, tuple(notes))
+            raise _too_far(resolution, known)
+    return Outside(frozenset(stubs), mirrors, tuple(notes), _sizes(demand, scope))
 
 
-def _too_far(resolution: Resolution, key: Key, definition: Definition) -> RelocationError:
-    from struct import iter_unpack
+def _is_steady(known: Definition) -> bool:
+    """Whether a copy of the datum stays right."""
+    return not known.writable or (known.name in STEADY and known.provider.startswith("libc."))
 
-    from rtlinker.x86_64.rules import RULES
 
+def _sizes(demand: Demand, scope: Scope) -> dict[Key, int]:
+    """The sizes that sites ask for (rules with Z). Raises RelocationError where nobody knows one."""
+    sizes = {}
+    for key, definition in demand.sized.items():
+        known = scope.examine(definition)
+        if not known.size:
+            target = f"{definition.name} = {definition.address:#x} ({definition.provider})"
+            raise RelocationError("size of a symbol that nobody knows", "", "R_X86_64_SIZE32 or SIZE64", target)
+        sizes[key] = known.size
+    return sizes
+
+
+def _too_far(resolution: Resolution, definition: Definition) -> RelocationError:
+    target = f"{definition.name} = {definition.address:#x} ({definition.provider}, data that can change)"
+    site, rule = _first_direct_site(resolution, definition)
+    hint = "compile with -fPIC: then the address is read from the GOT"
+    return RelocationError("data outside of the link is out of reach", site, rule, target, hint=hint)
+
+
+def _first_direct_site(resolution: Resolution, definition: Definition) -> tuple[str, str]:
+    """The first site that reaches the definition directly, and its rule."""
     for number, object in enumerate(resolution.objects):
-        symbol = resolution.indexes[number].undefined.get(str(key))
-        for table in object.relocations if symbol is not None else ():
+        meant = {
+            symbol
+            for symbol, meaning in resolution.bound[number].items()
+            if isinstance(meaning, Definition) and meaning.address == definition.address
+        }
+        for table in object.relocations if meant else ():
             for offset, info, _ in iter_unpack("<QQq", table.table):
-                if info >> 32 == symbol and RULES[info & 0xFFFFFFFF].direct:
-                    return RelocationError(
-                        "data of a shared library is out of reach",
-                        object.site_title(table.section, offset),
-                        str(RULES[info & 0xFFFFFFFF]),
-                        f"{definition.name} = {definition.address:#x} ({definition.provider}, data that can change)",
-                        hint="compile with -fPIC: then the address is read from the GOT",
-                    )
-    raise KeyError(key)
+                if info >> 32 in meant and RULES[info & 0xFFFFFFFF].direct:
+                    return object.site_title(table.section, offset), str(RULES[info & 0xFFFFFFFF])
+    return "", ""

@@ -46,7 +46,7 @@ def link(inputs: Inputs, place: Place) -> Image:
     layout = lay_out(resolution, demand, outside)
     # where will the image be?
     near = tuple([known.address for known in demand.direct.values() if known.address not in beyond])
-    memory = place.reserve(layout.size, layout.align, low, near)
+    memory = place.reserve(layout.size, layout.align, low, near, layout.large_from)
     addresses = Addresses(resolution, layout, outside, memory.address)
     # the bytes: sections as they are in the files, then slots and stubs, then every site
     copy(addresses, memory.view)

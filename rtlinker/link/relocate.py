@@ -39,8 +39,16 @@ class Overflow(Fact):
     value: int
 
 
-QUIET = (".eh_frame", ".gcc_except_table", ".debug", ".stab", ".note")
-"""Sections whose references into a discarded group become 0: they describe code that is not there (gABI, Groups)."""
+QUIET = (".eh_frame", ".gcc_except_table")
+"""Sections whose references into a discarded group become 0: they describe code that is not there (gABI, Groups).
+
+Debug sections do the same, but take no memory, so they are not relocated here.
+"""
+
+
+def is_quiet(section: str) -> bool:
+    """Whether the section has one of the QUIET names, or such a name followed by a dot and more."""
+    return section in QUIET or section.startswith(tuple([name + "." for name in QUIET]))
 
 
 def relocate(addresses: Addresses, number: int, memory: memoryview) -> list[Overflow]:
@@ -95,9 +103,10 @@ def _relocate_table(
 
 
 def _write_wrapped(memory: memoryview, at: int, value: int, field: Field) -> bool:
-    """Write a value that fits once it is taken modulo 2**64, or whose field takes signed and unsigned ones."""
+    """Write a value that fits once it is taken modulo 2**64, or whose field takes signed and unsigned ones; else 0."""
     value = signed64(value)
     if not field.lowest <= value <= field.highest:
+        memory[at : at + field.width] = bytes(field.width)
         return False
     memory[at : at + field.width] = (value & field.mask).to_bytes(field.width, "little")
     return True
@@ -126,7 +135,7 @@ def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, o
     for letter, sign in rule.of_symbol:
         value = letter_value(addresses, number, symbol, letter, rule.direct)
         if value is None:
-            if not object.sections.names[table.section].startswith(QUIET):
+            if not is_quiet(object.sections.names[table.section]):
                 raise lost_target(object, table, offset, rule, symbol)
             return None
         target += sign * value
@@ -142,7 +151,8 @@ def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, di
     if letter == "GOT":
         return addresses.got
     if letter == "G":
-        return addresses.letter_g(number, symbol)
+        # the slot of a symbol without a place would hold 0, and the code would read or call that
+        return None if addresses.letter_s(number, symbol) is None else addresses.letter_g(number, symbol)
     return addresses.letter_z(number, symbol)
 
 
@@ -154,7 +164,7 @@ def _relax(addresses: Addresses, number: int, info: int, memory: memoryview, at:
     target = addresses.letter_s(number, info >> 32)
     if target is None:
         return False
-    value = target + RELAXED_ADDEND - place - relaxation.shift
+    value = signed64(target + RELAXED_ADDEND - place - relaxation.shift)  # addresses are modulo 2**64, as for ld
     if not -(1 << 31) <= value < 1 << 31:
         return False
     at += relaxation.shift

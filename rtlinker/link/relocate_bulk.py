@@ -2,7 +2,11 @@
 
 It does what `link.relocate` does, from the same rows, and tests/property/test_engines.py holds the two equal. The
 letters of the distinct symbols of a rule come from `link.addresses`; those of the symbols that an object defines
-itself, nearly all of them in a large object, are computed as one column.
+itself, nearly all of them in a large object, are computed as one column. Every 64-bit number may be an address, so
+whether a symbol has none, because its section was discarded, is a column of its own.
+
+Rule by rule is not the order of the records. That only matters where sites overlap, which no compiler writes: such an
+object is left to `link.relocate`.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ import numpy
 
 from rtlinker.elf.index import section_array, symbol_array
 from rtlinker.elf.object import ABSOLUTE
-from rtlinker.link.addresses import REACH, Addresses
-from rtlinker.link.relocate import QUIET, Overflow, letter_value
+from rtlinker.link.addresses import Addresses
+from rtlinker.link.relocate import Overflow, is_quiet, letter_value, relocate
 from rtlinker.link.scan import lost_target
 from rtlinker.units import signed64
 from rtlinker.x86_64.relaxations import RELAXATIONS, RELAXED_ADDEND
@@ -22,11 +26,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.link.columns import Bytes, Columns, Flags, Integers
 
+    Column = tuple[Integers, Flags]
+    """Signed numbers, and which of them are missing."""
+
 FEW = 500
 """Up to so many sites of a rule, asking for each distinct symbol beats computing all symbols of the object."""
 
-GONE = -(1 << 63)
-"""In a column of addresses: the symbol's section was discarded."""
+WIDTHS = numpy.array([RULES[kind].field.width if kind in RULES else 0 for kind in range(1 << 8)], dtype=numpy.int64)
+"""Bytes that a rule writes."""
+
+BEFORE = numpy.array([2 * (kind in RULES and RULES[kind].relaxable > 0) for kind in range(1 << 8)], dtype=numpy.int64)
+"""Bytes before its site that a rule looks at and may rewrite: the opcode."""
 
 
 def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: memoryview) -> list[Overflow]:
@@ -34,19 +44,39 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
 
     `columns` are what `columns_of` made of the object; `memory` is the whole image.
     """
-    image = numpy.frombuffer(memory, dtype=numpy.uint8)
     sections = addresses.layout.sections[number]
     places = columns.of_tables([sections[table.section] for table in columns.tables])
     places += columns.offsets
+    if _overlap(columns, places):
+        return relocate(addresses, number, memory)
+    image = numpy.frombuffer(memory, dtype=numpy.uint8)
     symbols = _SymbolColumns(addresses, number)
     overflows: list[Overflow] = []
+    lost: list[int] = []
     for kind in numpy.flatnonzero(numpy.bincount(columns.types, minlength=64)).tolist():
         rule = RULES[kind]
         if rule.field.width:
             chosen = numpy.flatnonzero(columns.types == kind)
             sites = _Sites(symbols, columns, rule, chosen, places[chosen])
             overflows += sites.apply(image)
+            lost += sites.lost
+    if lost:
+        table, offset, info = columns.record(min(lost))
+        object = addresses.resolution.objects[number]
+        raise lost_target(object, table, offset, RULES[info & 0xFFFFFFFF], info >> 32)
     return overflows
+
+
+def _overlap(columns: Columns, places: Integers) -> bool:
+    """Whether two sites share a byte, their opcodes included where a rule looks at them."""
+    first, end = places - BEFORE[columns.types], places + WIDTHS[columns.types]
+    crossing = first[1:] < end[:-1]
+    crossing[columns.starts[1:] - 1] = False  # the next record is another section's
+    if not crossing.any() and len({table.section for table in columns.tables}) == len(columns.tables):
+        return False
+    writing = numpy.flatnonzero(end > places)
+    order = writing[numpy.argsort(first[writing], kind="stable")]
+    return bool((first[order[1:]] < end[order[:-1]]).any())
 
 
 class _SymbolColumns:
@@ -54,75 +84,75 @@ class _SymbolColumns:
 
     def __init__(self, addresses: Addresses, number: int) -> None:
         self.addresses, self.number = addresses, number
-        self._own: Integers | None = None
-        self._kept: dict[str, Integers] = {}
+        self._own: Column | None = None
+        self._kept: dict[str, Column] = {}
 
-    def column(self, rule: Rule, letter: str) -> Integers:
-        """The letter of every symbol, as a signed number; GONE where there is none."""
+    def column(self, rule: Rule, letter: str) -> Column:
+        """The letter of every symbol."""
         name = f"direct {letter}" if rule.direct else letter
         if name not in self._kept:
-            column = self.own.copy()
-            special = set(self.addresses.resolution.bound[self.number])
-            if letter == "L":
-                special.update(numpy.flatnonzero((column != GONE) & ~self._reached(column)).tolist())
-            for symbol in special:
-                column[symbol] = self.letter(rule, symbol, letter)
-            self._kept[name] = column
+            own, missing = self.own
+            values, gone = own.copy(), missing.copy()
+            special = list(self.addresses.resolution.bound[self.number])
+            values[special], gone[special] = _column([self.letter(rule, symbol, letter) for symbol in special])
+            self._kept[name] = values, gone
         return self._kept[name]
 
     @property
-    def own(self) -> Integers:
+    def own(self) -> Column:
         """Where the object's own definitions are."""
         if self._own is None:
             object = self.addresses.resolution.objects[self.number]
             sections, values = section_array(object, numpy), symbol_array(object, numpy)["value"].astype(numpy.int64)
             starts = numpy.array(self.addresses.layout.sections[self.number], dtype=numpy.int64)
-            starts = numpy.where(starts < 0, GONE, starts + self.addresses.base)
-            starts[0] = GONE
-            own = starts[numpy.where(sections > 0, sections, 0)]
-            own = numpy.where(own == GONE, GONE, own + values)
-            own = numpy.where(sections == ABSOLUTE, values, own)
-            own[0] = 0
-            self._own = own
+            inside, absolute = numpy.where(sections > 0, sections, 0), sections == ABSOLUTE
+            own = numpy.where(absolute, values, starts[inside] + self.addresses.base + values)
+            gone = ~absolute & ((sections <= 0) | (starts[inside] < 0))
+            own[0], gone[0] = 0, False
+            self._own = own, gone
         return self._own
 
-    def letter(self, rule: Rule, symbol: int, letter: str) -> int:
+    def letter(self, rule: Rule, symbol: int, letter: str) -> int | None:
         """One letter of one symbol."""
-        value = letter_value(self.addresses, self.number, symbol, letter, rule.direct)
-        return GONE if value is None else signed64(value)
+        return letter_value(self.addresses, self.number, symbol, letter, rule.direct)
 
-    def sum(self, rule: Rule, symbol: int) -> int:
+    def sum(self, rule: Rule, symbol: int) -> int | None:
         """The sum of a formula's letters that depend on the symbol."""
         total = 0
         for letter, sign in rule.of_symbol:
-            value = letter_value(self.addresses, self.number, symbol, letter, rule.direct)
+            value = self.letter(rule, symbol, letter)
             if value is None:
-                return GONE
+                return None
             total += sign * value
-        return signed64(total)
+        return total
 
-    def _reached(self, column: Integers) -> Flags:
-        """`Addresses.reaches` for a column."""
-        base = self.addresses.base
-        return (base + self.addresses.layout.large_from - REACH < column) & (column < base + REACH - 16)
+
+def _column(numbers: list[int | None]) -> Column:
+    """Numbers modulo 2**64 as a column."""
+    values = [0 if number is None else signed64(number) for number in numbers]
+    gone = [number is None for number in numbers]
+    return numpy.array(values, dtype=numpy.int64), numpy.array(gone, dtype=numpy.bool_)
 
 
 class _Sites:
-    """All sites of one rule: `chosen` are their positions in the columns, `places` their offsets in the image."""
+    """All sites of one rule: `chosen` are their positions in the columns, `places` their offsets in the image.
+
+    `lost` are, once applied, the positions of those that refer to what has no place and may not.
+    """
 
     def __init__(
         self, symbols: _SymbolColumns, columns: Columns, rule: Rule, chosen: Integers, places: Integers
     ) -> None:
         self.of, self.columns, self.rule = symbols, columns, rule
         self.chosen, self.places = chosen, places
+        self.lost: list[int] = []
         self.symbols, self.addends = columns.symbols[chosen], columns.addends[chosen]
 
     def apply(self, image: Bytes) -> list[Overflow]:
-        """Write every site that fits; the others come back."""
+        """Write every site that fits; the others become 0 and come back."""
         if self.rule.relaxable:
             self._relax(image)
-        targets = self._targets()
-        gone = targets == GONE
+        targets, gone = self._targets()
         if gone.any():
             self._check_gone(gone)
         values = targets + self.addends
@@ -130,48 +160,44 @@ class _Sites:
             values -= self.of.addresses.base + self.places
         values[gone] = 0
         field = self.rule.field
-        if field is WORD64:
-            _scatter(image, self.places, values, field.width)
-            return []
-        fits = (values >= field.lowest) & (values <= field.highest)
-        if fits.all():
-            _scatter(image, self.places, values, field.width)
-            return []
-        _scatter(image, self.places[fits], values[fits], field.width)
-        return [self._overflow(at, int(values[at])) for at in numpy.flatnonzero(~fits).tolist()]
+        overflows: list[Overflow] = []
+        if field is not WORD64:
+            fits = (values >= field.lowest) & (values <= field.highest)
+            if not fits.all():
+                overflows = [self._overflow(at, int(values[at])) for at in numpy.flatnonzero(~fits).tolist()]
+                values[~fits] = 0
+        _scatter(image, self.places, values, field.width)
+        return overflows
 
     def _overflow(self, at: int, value: int) -> Overflow:
         table, offset, info = self.columns.record(int(self.chosen[at]))
         return Overflow(self.of.number, table, offset, info, value)
 
-    def _targets(self) -> Integers:
+    def _targets(self) -> Column:
         """The symbol's part of the formula for every site."""
         letters = [letter for letter, _ in self.rule.of_symbol]
         if letters in (["S"], ["L"]) and len(self.symbols) > FEW:
-            return self.of.column(self.rule, letters[0])[self.symbols]
+            values, gone = self.of.column(self.rule, letters[0])
+            return values[self.symbols], gone[self.symbols]
         unique, inverse = numpy.unique(self.symbols, return_inverse=True)
-        column = [self.of.sum(self.rule, symbol) for symbol in unique.tolist()]
-        return numpy.array(column, dtype=numpy.int64)[inverse]
+        values, gone = _column([self.of.sum(self.rule, symbol) for symbol in unique.tolist()])
+        return values[inverse], gone[inverse]
 
     def _check_gone(self, gone: Flags) -> None:
         """Only sections that describe code may refer to code that is not there."""
-        object = self.of.addresses.resolution.objects[self.of.number]
-        names = object.sections.names
-        loud = self.columns.of_tables([not names[table.section].startswith(QUIET) for table in self.columns.tables])
-        wrong = gone & (loud[self.chosen] > 0)
-        if wrong.any():
-            table, offset, info = self.columns.record(int(self.chosen[wrong.argmax()]))
-            raise lost_target(object, table, offset, self.rule, info >> 32)
+        names = self.of.addresses.resolution.objects[self.of.number].sections.names
+        loud = self.columns.of_tables([not is_quiet(names[table.section]) for table in self.columns.tables])
+        self.lost = self.chosen[gone & (loud[self.chosen] > 0)].tolist()
 
     def _relax(self, image: Bytes) -> None:
         """Rewrite the loads of known form whose target is in reach; the sites that remain need their slot."""
         at = self.places
         opcodes = image[at - 1].astype(numpy.int64) << 8 | image[at - 2]
         unique, inverse = numpy.unique(self.symbols, return_inverse=True)
-        # a discarded target becomes an address that nothing reaches
-        column = [max(self.of.letter(self.rule, symbol, "S"), GONE >> 1) for symbol in unique.tolist()]
-        values = numpy.array(column, dtype=numpy.int64)[inverse] + RELAXED_ADDEND - self.of.addresses.base - at
+        targets, gone = _column([self.of.letter(self.rule, symbol, "S") for symbol in unique.tolist()])
+        values = targets[inverse] + RELAXED_ADDEND - self.of.addresses.base - at
         allowed = (self.addends == RELAXED_ADDEND) & (self.columns.offsets[self.chosen] >= self.rule.relaxable)
+        allowed &= ~gone[inverse]
         done = numpy.zeros(len(at), dtype=bool)
         for relaxation in RELAXATIONS:
             moved = values - relaxation.shift

@@ -84,10 +84,11 @@ class Resolution(Fact):
         return found
 
     def locals_named(self, name: str, file: str | None = None) -> list[InObject]:
-        """Every local symbol with that name, of the object whose name ends in `file` when it is given."""
+        """Every local symbol with that name, of the object named `file`, or whose name ends in it, when it is given."""
         found = []
+        exact = any(object.name == file for object in self.objects)
         for number, object in enumerate(self.objects):
-            if file and not (object.name == file or object.name.endswith(("/" + file, f"({file})"))):
+            if file and object.name != file and (exact or not object.name.endswith(("/" + file, f"({file})"))):
                 continue
             symbols = object.symbols
             if name.encode("utf-8", "surrogateescape") not in symbols.strings:

@@ -4,7 +4,8 @@ The order in which a name is looked up is the order of the code below:
 
   1. the objects of the link, given ones and members already pulled; earlier links of the same linker;
   2. what the user defined;
-  3. linker-defined names (`_GLOBAL_OFFSET_TABLE_`, `__start_X`, `_end` ...);
+  3. linker-defined names (`_GLOBAL_OFFSET_TABLE_`, `__start_X`, `_end` ...), where no archive defines them: ld
+     provides `end` and its kin in the same way;
   4. the archives and libraries given with the link, in their order, again and again until nothing changes, so that
      the order of two archives that need each other does not matter (with ld it does);
   5. the process;
@@ -106,19 +107,19 @@ def _overruled(names: Names, number: int, given: int) -> list[str]:
 
 def _meaning(names: Names, name: str, visible: bool, section_names: set[str], given: int) -> Binding | None:
     """What a reference means; one of hidden visibility cannot mean something outside of the link."""
-    inputs = names.inputs
     owner = names.owners.get(name)
-    if owner is not None and owner < given:
-        return InObject(owner, names.indexes[owner].defined[name])
-    if owner is None and name in names.commons:
-        return names.commons[name]
-    found = names.outside(name, early=True)
-    if found is None and owner is not None and inputs.process_first:
-        found = names.outside(name)
-    if found is not None:
-        return found
+    inside: Binding | None = None
     if owner is not None:
-        return InObject(owner, names.indexes[owner].defined[name])
+        inside = InObject(owner, names.indexes[owner].defined[name])
+    elif name in names.commons:
+        inside, owner = names.commons[name], names.common_owners[name]
+    if owner is not None and owner < given:
+        return inside
+    found = names.outside(name, early=True)
+    if found is None and inside is not None and names.inputs.process_first:
+        found = names.outside(name)
+    if found is not None or inside is not None:
+        return found or inside
     base, _, version = name.partition("@")
     if version and base in names.owners:
         return InObject(names.owners[base], names.indexes[names.owners[base]].defined[base])

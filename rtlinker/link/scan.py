@@ -5,7 +5,7 @@ its section, every symbol index in the symbol table, every type is one that an o
 
 A reference to something outside of the link may turn out too far for its field, and where the image will be is not
 known yet. So every function outside that is called gets a stub, and every datum outside that is reached directly
-gets room for a mirror; whether they are used is settled when addresses are known (`link.settle`).
+gets room for a mirror; whether they are used is settled when addresses are known (`link.outside`).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Demand(Fact):
     stubs: dict[Key, tuple[int, int]]
     direct: dict[Key, Definition]
     low: tuple[int, int] | None
+    sized: dict[Key, Definition]
+    """Definitions outside of the link whose size a site holds and that did not come with one."""
 
 
 def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Columns] | None = None) -> Demand:
@@ -136,6 +138,7 @@ class _Collector:
         self.stubs: dict[Key, tuple[int, int]] = {}
         self.direct: dict[Key, Definition] = {}
         self.low: tuple[int, int] | None = None
+        self.sized: dict[Key, Definition] = {}
 
     def look(self, number: int, type: int, symbol: int) -> None:
         """One kind of site of object `number`: a rule together with a symbol."""
@@ -150,6 +153,8 @@ class _Collector:
             _first(self.stubs, key, (number, symbol))
             if rule.direct and meaning.kind != "constant":
                 self.direct[key] = meaning
+        if isinstance(meaning, Definition) and "Z" in rule.terms and not meaning.size and meaning.kind != "constant":
+            self.sized[key_of(object, number, symbol)] = meaning
         if rule.low and self.low is None and self._is_place(object, symbol, meaning):
             self.low = number, symbol << 32 | type
 
@@ -166,7 +171,8 @@ class _Collector:
         slots = dict(sorted(self.slots.items(), key=_where))
         stubs = dict(sorted(self.stubs.items(), key=_where))
         direct = {key: self.direct[key] for key in stubs if key in self.direct}
-        return Demand(slots, stubs, direct, self.low)
+        sized = dict(sorted(self.sized.items(), key=lambda entry: str(entry[0])))
+        return Demand(slots, stubs, direct, self.low, sized)
 
 
 def _first(demands: dict[Key, tuple[int, int]], key: Key, where: tuple[int, int]) -> None:

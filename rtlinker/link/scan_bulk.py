@@ -28,22 +28,21 @@ def bad_position(object: Object, columns: Columns) -> int | None:
     sizes = numpy.array([object.sections.sizes[table.section] for table in columns.tables], dtype=numpy.int64)
     last, first = numpy.maximum.reduceat(columns.offsets, columns.starts), columns.offsets.min()
     good = columns.largest_type < KINDS > widest and int(columns.symbols.max()) < len(object.symbols)
-    if good and first >= 0 and (last + widest <= sizes).all():
+    if good and first >= 0 and (last <= sizes - widest).all():  # last + widest may wrap
         return None
     return _first_bad(object, columns, sizes)
 
 
 def _first_bad(object: Object, columns: Columns, sizes: Integers) -> int | None:
     """The same, record by record: a narrow site may stand at the very end of its section."""
-    for at in range(len(columns.types)) if columns.largest_type >= KINDS else ():
-        if columns.record(at)[2] & 0xFFFFFFFF not in RULES:
-            return at
     widths = numpy.full(1 << 8, 1 << 62, dtype=numpy.int64)
     for rule in RULES.values():
         widths[rule.number] = rule.field.width
-    ends = columns.offsets + widths[columns.types]
-    bad = (ends > columns.of_tables(sizes.tolist())) | (columns.offsets < 0) | (ends < 0)
+    bad = columns.offsets > columns.of_tables(sizes.tolist()) - widths[columns.types]
+    bad |= columns.offsets < 0
     bad |= columns.symbols >= len(object.symbols)
+    if columns.largest_type >= KINDS:
+        bad[next(at for at in range(len(bad)) if columns.record(at)[2] & 0xFFFFFFFF not in RULES)] = True
     return int(bad.argmax()) if bad.any() else None
 
 
@@ -55,13 +54,19 @@ def asking_pairs(object: Object, columns: Columns, bound: dict[int, Binding]) ->
     types, symbols = columns.types, columns.symbols
     outside = numpy.zeros(len(object.symbols), dtype=bool)
     outside[[symbol for symbol, meaning in bound.items() if isinstance(meaning, Definition)]] = True
-    always = numpy.zeros(KINDS, dtype=bool)
-    always[[rule.number for rule in RULES.values() if rule.needs_slot or rule.sort != "object"]] = True
+    always, strange = numpy.zeros(KINDS, dtype=bool), numpy.zeros(KINDS, dtype=bool)
+    strange[[rule.number for rule in RULES.values() if rule.sort != "object"]] = True
+    always[[rule.number for rule in RULES.values() if rule.needs_slot]] = True
+    always |= strange
     asking = numpy.flatnonzero(outside[symbols] | always[types])
     marks = numpy.zeros(len(object.symbols) * KINDS, dtype=bool)  # marking is quicker than sorting
     marks[symbols[asking].astype(numpy.int64) * KINDS + types[asking]] = True
     pairs = [(code % KINDS, code // KINDS) for code in numpy.flatnonzero(marks).tolist()]
-    places = ~outside & (section_array(object, numpy) != ABSOLUTE)
+    refused = asking[strange[types[asking]]][:1]  # in front, so that the error names the first of them
+    pairs[:0] = zip(types[refused].tolist(), symbols[refused].tolist())
+    places = section_array(object, numpy) != ABSOLUTE
+    places[list(bound)] = True  # an absolute symbol may have lost its name to a place
+    places &= ~outside
     places[0] = False
     for rule in RULES.values():
         if rule.low:

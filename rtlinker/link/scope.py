@@ -10,7 +10,7 @@ from rtlinker.facts import Fact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import KeysView, Mapping
+    from collections.abc import Iterable, KeysView, Mapping
     from typing import Protocol, TypeGuard
 
     from rtlinker.elf.object import Object
@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     class Earlier(Scope, Protocol):
         """What an earlier link of the same linker shows to later ones."""
 
-        def clashes(self, names: KeysView[str]) -> list[tuple[str, str]]:
-            """Those of the names that the earlier link defines, each with the place of that definition."""
+        def clashes(self, names: KeysView[str]) -> list[tuple[str, str, bool]]:
+            """Those of the names that the earlier link shows, with the place of each definition and if it is weak."""
+
+        def groups(self) -> Iterable[str]:
+            """The signatures of its COMDAT groups."""
+
+        def of_member(self, member: Object, name: str) -> Definition | None:
+            """What `member` defines under a name of any visibility, when it is part of the earlier link."""
 
     class Source(Protocol):
         """An archive: objects that join the link when one of their symbols is asked for."""

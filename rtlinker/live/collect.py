@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from _thread import RLock  # threading's own, without importing threading
 
 from rtlinker.elf.reader import read_object
@@ -24,6 +26,39 @@ LOCK = RLock()
 """Held while anything is loaded, resolved or unloaded: the process has one address space and one symbol table."""
 
 
+def _renew_lock() -> None:
+    if not LOCK._is_owned():  # type: ignore[attr-defined]
+        LOCK._at_fork_reinit()  # type: ignore[attr-defined]
+
+
+os.register_at_fork(after_in_child=_renew_lock)  # the thread that holds it may not exist in the child
+
+_open_linkers: dict[Collector, None] = {}
+"""Linkers with images, oldest first: what C may still call must not be freed before their destructors ran."""
+
+
+def finish_with_python(linker: Collector) -> None:
+    """Have the linker's destructors run when Python ends, while callbacks still work; it lives until `finished`."""
+    if not _open_linkers:
+        atexit.unregister(_finish_all)
+        atexit.register(_finish_all)
+    _open_linkers.setdefault(linker)
+
+
+def finished(linker: Collector) -> None:
+    """Undo `finish_with_python`."""
+    _open_linkers.pop(linker, None)
+
+
+def _finish_all() -> None:
+    # without LOCK: a thread that holds it may never run again
+    for linker in reversed(list(_open_linkers)):
+        try:
+            linker.finish()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+
+
 class Collector:
     """The collecting half of a linker; `live.linker` is the other."""
 
@@ -34,6 +69,7 @@ class Collector:
         self._callables: dict[str, object] = {}
         self._handles: list[int] = []
         self._scripts: list[str] = []
+        self._unnamed = 0
         self.closed = False
         self.kept: dict[object, object] = {}
 
@@ -43,7 +79,9 @@ class Collector:
         Raises BadObjectError when it is not one, OSError when the file cannot be read.
         """
         if isinstance(source, (bytes, bytearray, memoryview)):
-            data, shown = bytes(source), name or f"<{len(source):,} bytes>"
+            data = bytes(source)
+            self._unnamed += not name
+            shown = name or f"<bytes {self._unnamed}, {len(data):,} bytes>"
         else:
             shown = os.fspath(source)
             data, shown = files.read_file(shown), name or shown
@@ -136,6 +174,8 @@ class Collector:
             self._open()
             self._callables.pop(name, None)
             if isinstance(value, int):
+                if not 0 <= value < 1 << 64:
+                    raise ValueError(f"{name!r} must be an address of 64 bits, not {value:#x}")
                 self._user[name] = Definition(name, value, "given by the caller")
                 return
             if not callable(value):
@@ -164,6 +204,9 @@ class Collector:
     def _code_by_declaration(self, value: object, name: str, objects: Sequence[Object]) -> int:
         """The same, by the type that the objects' debug information declares."""
         raise TypeError(f"{name!r} must be an address here")
+
+    def finish(self) -> None:
+        """Run destructors: there are none before objects are linked."""
 
     def _open(self) -> None:
         if self.closed:

@@ -13,38 +13,21 @@ from rtlinker.errors import LinkError, UndefinedSymbolsError
 from rtlinker.host import dynamic
 from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Inputs, Table, is_scope, is_source
-from rtlinker.live.collect import LOCK, Collector
+from rtlinker.live.collect import LOCK, Collector, finish_with_python, finished
 from rtlinker.live.files import LastSource
-from rtlinker.live.install import install, run_constructors
+from rtlinker.live.install import LiveImage, install, retire, run_constructors, startup
 from rtlinker.live.place import ProcessPlace
-from rtlinker.live.scopes import ImageScope, ProcessScope
+from rtlinker.live.scopes import ProcessScope
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from rtlinker.link.image import Image
     from rtlinker.link.resolution import Pull
     from rtlinker.link.scope import Source
-
-
-class LiveImage:
-    """An image in this process, with the way to take it back. `dependents` are images that use its names."""
-
-    __slots__ = ("dependents", "finish", "gone", "image", "scope", "started", "undo", "wanted")
-
-    def __init__(self, image: Image, undo: UndoStack) -> None:
-        self.image = image
-        self.undo = undo
-        self.scope = ImageScope(image)
-        self.wanted = {object.name for object in image.resolution.objects}
-        self.dependents: set[LiveImage] = set()
-        self.finish: Callable[[], None] | None = None
-        self.started = False
-        self.gone = False
 
 
 class LinkerCore(Collector):
@@ -76,7 +59,11 @@ class LinkerCore(Collector):
             undo = UndoStack()
             try:
                 image = self._link(undo, roots)
+                if not image.resolution.objects:
+                    undo.run()
+                    return
                 install(image, image.memory, undo)  # type: ignore[arg-type]  # the place above hands out reservations
+                live = LiveImage(image, undo, startup(image), self.kept)
             except UndefinedSymbolsError as error:
                 undo.run()
                 self._hint(error)
@@ -84,11 +71,11 @@ class LinkerCore(Collector):
             except BaseException:
                 undo.run()
                 raise
-            live = LiveImage(image, undo)
             self._depend(live)
             self.notes += [*image.notes, *self._unused(image)]
             self._pending = []
             self.images.append(live)
+            finish_with_python(self)
             if start:
                 self.start()
 
@@ -102,7 +89,7 @@ class LinkerCore(Collector):
             ProcessScope(),
             (self._last,),
             roots,
-            tuple([live.scope for live in self.images if not live.gone]),
+            tuple([live.scope for live in self.images if not live.closed]),
             self._process_first,
             self._engine,
         )
@@ -113,22 +100,30 @@ class LinkerCore(Collector):
         with LOCK:
             for live in [live for live in self.images if not live.started]:
                 live.started = True
+                live.calls.append(run_constructors)
                 try:
-                    live.finish = run_constructors(live.image, live.undo)
+                    live.finish = run_constructors(live.image, live.undo, live.startup)
                 except BaseException:
+                    live.calls.remove(run_constructors)
+                    live.closed = True
                     self._free(live)
                     raise
+                live.calls.remove(run_constructors)
 
     def finish_at_exit(self) -> None:
         """Let the images' destructors run when C's `exit` is called, after what was registered from now on."""
         from rtlinker.host.exiting import at_exit
 
-        def finish() -> None:
-            for live in reversed(self.images):
-                if live.finish is not None:
-                    live.finish()
+        handler = at_exit(self.finish)
+        self.kept["finish at exit", id(handler)] = handler
 
-        self.kept["finish at exit"] = at_exit(finish)
+    def finish(self) -> None:
+        """Run the destructors that have not run, newest image first; the memory stays, for threads still in it."""
+        undo = UndoStack()
+        for live in self.images:
+            if live.finish is not None:
+                undo.push(live.finish)
+        undo.run()
 
     def describe(self, address: int) -> str | None:
         """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known."""
@@ -140,19 +135,27 @@ class LinkerCore(Collector):
         """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None."""
         with LOCK:
             self._open()
-            for live in self.images:
-                found = live.scope.find(name) if live.scope.exports(name) else None
-                if found is not None:
-                    return found.address
+            address = self._exported(name)
+            if address is not None:
+                return address
             if name in self._user:
                 return self._user[name].address
             if self.offered(name):
                 self.resolve((name,))
-                return self.lookup(name)
+                address = self._exported(name)
+                if address is not None:
+                    return address
             for scope in [*filter(is_scope, self._providers), ProcessScope()]:
                 found = scope.find(name)
                 if found is not None:
                     return found.address
+        return None
+
+    def _exported(self, name: str) -> int | None:
+        for live in self.images:
+            found = live.scope.find(name) if live.scope.exports(name) else None
+            if found is not None:
+                return found.address
         return None
 
     def offered(self, name: str) -> bool:
@@ -169,75 +172,73 @@ class LinkerCore(Collector):
         member = source.object_at(source.index()[name])
         return any(member is object for live in self.images for object in live.image.resolution.objects)
 
-    def unload(self, what: str | os.PathLike[str]) -> None:
-        """Take an object (by the path or name it was loaded with) or all of an archive out of the linker.
+    def unload(self, what: str | os.PathLike[str] | bytes) -> None:
+        """Take an object (by the path, name or bytes it was loaded with) or all of an archive out of the linker.
 
         Its names vanish at once. The memory of the image it is part of is given back, after destructors have run,
         when the last of the image's objects is unloaded and no other image uses its names. Raises LinkError when
-        nothing of that name is loaded.
+        nothing of that name is loaded, or when a call runs in memory that would go; nothing has changed then.
         """
-        name = os.fspath(what)
         with LOCK:
             self._open()
+            name = self._name_of(what) if isinstance(what, bytes) else os.fspath(what)
             waiting = [object for object in self._pending if _is_of(object.name, name)]
-            for object in waiting:
-                self._pending.remove(object)
             sources = [source for source in self._providers if source.name == name]
-            for source in sources:
-                self._providers.remove(source)
             touched = [live for live in self.images if any(_is_of(member, name) for member in live.wanted)]
             if not waiting and not sources and not touched:
                 raise LinkError("nothing of that name is loaded", [("name", name)])
-            for live in touched:
-                self._forget(live, name)
-            self._sweep()
+            wanted = {live: _wanted_without(live, name) for live in touched}
+            doomed = self._unused_images(wanted)
+            retire(doomed)
+            self._pending = [object for object in self._pending if object not in waiting]
+            self._providers = [source for source in self._providers if source not in sources]
+            for live, left in wanted.items():
+                live.want(left)
+            undo = UndoStack()
+            for live in reversed(doomed):
+                undo.push(lambda live=live: self._free(live))  # type: ignore[misc]
+            undo.run()
 
-    def _forget(self, live: LiveImage, name: str) -> None:
-        resolution = live.image.resolution
-        leaving = {member for member in live.wanted if _is_of(member, name)}
-        live.wanted -= leaving
-        pulled = {pull.member for pull in resolution.pulls}
-        if live.wanted <= pulled:
-            live.wanted = set()  # members that were pulled for the object go with it
-        live.scope.hidden |= {
-            symbol
-            for symbol, owner in resolution.owners.items()
-            if not live.wanted or resolution.objects[owner].name in leaving
-        }
+    def _name_of(self, data: bytes) -> str:
+        """What an object that was loaded from these bytes is called."""
+        known = [*self._pending, *(object for live in self.images for object in live.image.resolution.objects)]
+        return next((object.name for object in known if object.data == data), f"<{len(data):,} bytes>")
 
-    def _sweep(self) -> None:
-        """Give back images that nobody wants and nobody uses, newest first, until none is left."""
-        again = True
-        while again:
-            again = False
-            for live in reversed(self.images):
-                if not live.wanted and not live.dependents:
-                    self._free(live)
-                    again = True
-                    break
+    def _unused_images(self, wanted: dict[LiveImage, set[str]]) -> list[LiveImage]:
+        """The images that nobody wants or uses once `wanted` holds, newest first: users are newer than the used."""
+        unused: dict[LiveImage, None] = {}
+        for live in reversed(self.images):
+            if not wanted.get(live, live.wanted) and live.dependents <= unused.keys():
+                unused[live] = None
+        return list(unused)
 
     def _free(self, live: LiveImage) -> None:
-        live.gone = True
         self.images.remove(live)
         for other in self.images:
             other.dependents.discard(live)
         live.undo.run()
 
     def close(self) -> None:
-        """Unload everything, newest first, and let go of the libraries. Afterwards the linker cannot be used."""
+        """Unload everything, newest first, and let go of the libraries. Afterwards the linker cannot be used.
+
+        Raises LinkError while a call runs in one of the images; nothing has changed then.
+        """
         with LOCK:
             if self.closed:
                 return
+            retire(self.images)
             self.closed = True
+            finished(self)
             undo = UndoStack()
             for handle in self._handles:
                 undo.push(lambda handle=handle: dynamic.close_library(handle))  # type: ignore[misc]
             for live in self.images:
-                live.gone = True
                 undo.push(live.undo.run)
             self.images, self._pending, self._providers, self._handles = [], [], [], []
-            undo.run()
-            self.kept.clear()
+            try:
+                undo.run()
+            finally:
+                self.kept.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -269,6 +270,12 @@ class LinkerCore(Collector):
         from rtlinker.live.hints import add_hints
 
         add_hints(error, list(filter(is_source, self._providers)))
+
+
+def _wanted_without(live: LiveImage, name: str) -> set[str]:
+    """The objects still wanted when `name` is not; members that were pulled for it go with it."""
+    left = {member for member in live.wanted if not _is_of(member, name)}
+    return set() if left <= {pull.member for pull in live.image.resolution.pulls} else left
 
 
 def _is_of(member: str, name: str) -> bool:

@@ -31,8 +31,8 @@ class ProcessPlace:
         anchor = dynamic.find_symbol("dlsym") or 0
         return {address for address in addresses if abs(address - anchor) >= EXPECTED_REACH}
 
-    def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...]) -> Reservation:
+    def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...], span: int) -> Reservation:
         """See `host.memory.reserve`."""
-        reservation = memory.reserve(size, align, low, reach)
+        reservation = memory.reserve(size, align, low, reach, span)
         self._undo.push(reservation.release)
         return reservation

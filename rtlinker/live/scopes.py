@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from rtlinker.elf.constants import STB_WEAK
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
+from rtlinker.link.resolution import Common, InObject
 from rtlinker.link.scope import Definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import KeysView
 
+    from rtlinker.elf.object import Object
     from rtlinker.link.image import Image
 
 
@@ -87,8 +90,7 @@ class LibraryScope:
 class ImageScope:
     """What an image that is live shows to later links of the same linker. `hidden` are names that were taken back.
 
-    Later links see names of hidden visibility too: members of one archive may join in several links, and to each
-    other they are one component. Only `exported` names clash, and only they are for everybody else.
+    `used` says whether a later link asked and was answered.
     """
 
     def __init__(self, image: Image) -> None:
@@ -98,19 +100,25 @@ class ImageScope:
         self.used = False
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
-        """The image's own definition of a name that is not local."""
-        if name in self.hidden:
+        """The image's own definition of a name that it exports."""
+        full = f"{name}@{version}" if version else name
+        if name in self.hidden or self.image.resolution.exported(full) is None:
             return None
+        return self._definition(full)
+
+    def _definition(self, name: str) -> Definition | None:
         resolution = self.image.resolution
-        found = resolution.find(f"{name}@{version}" if version else name)
-        if found is None:
-            return None
-        address = self.image.addresses.of_binding(found)
-        if address is None:
+        found = resolution.find(name)
+        address = None if found is None else self.image.addresses.of_binding(found)
+        if found is None or address is None:
             return None
         self.used = True
-        owner = resolution.owners.get(name)
-        return Definition(name, address, resolution.objects[owner].name if owner is not None else self.name)
+        size = found.size if isinstance(found, Common) else resolution.symbol(found).size
+        return Definition(name, address, self._place(name), size=size)
+
+    def _place(self, name: str) -> str:
+        owner = self.image.resolution.owners.get(name)
+        return self.image.resolution.objects[owner].name if owner is not None else f"{self.name} (COMMON)"
 
     def exports(self, name: str) -> bool:
         """Whether the name is for everybody: not hidden, not internal, not taken back."""
@@ -120,11 +128,24 @@ class ImageScope:
         """See `examine`."""
         return examine(definition)
 
-    def clashes(self, names: KeysView[str]) -> list[tuple[str, str]]:
-        """Those of the names that the image exports, each with the object that defines it."""
+    def clashes(self, names: KeysView[str]) -> list[tuple[str, str, bool]]:
+        """Those of the names that the image exports, each with the object that defines it and whether weakly."""
         resolution = self.image.resolution
-        return [
-            (name, resolution.objects[resolution.owners[name]].name)
-            for name in names & resolution.owners.keys()
-            if self.exports(name)
-        ]
+        found = []
+        for name in names & (resolution.owners.keys() | resolution.commons.keys()):
+            if self.exports(name):
+                where = resolution.find(name)
+                weak = isinstance(where, InObject) and resolution.symbol(where).bind == STB_WEAK
+                found.append((name, self._place(name), weak))
+        return found
+
+    def groups(self) -> set[str]:
+        """The signatures of its COMDAT groups."""
+        return {group.signature for object in self.image.resolution.objects for group in object.groups if group.comdat}
+
+    def of_member(self, member: Object, name: str) -> Definition | None:
+        """What `member` defines under a name of any visibility, when it is part of the image."""
+        owner = self.image.resolution.owners.get(name)
+        if owner is None or name in self.hidden or self.image.resolution.objects[owner] is not member:
+            return None
+        return self._definition(name)

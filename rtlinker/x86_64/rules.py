@@ -91,7 +91,7 @@ class Rule(Fact):
     @derived
     def asks(self) -> bool:
         """A site of this rule can ask for something (a slot, a stub, a near place) or must be refused."""
-        return self.sort != "object" or self.needs_slot or self.needs_stub or self.direct
+        return self.sort != "object" or self.needs_slot or self.needs_stub or self.direct or "Z" in self.terms
 
     @derived
     def low(self) -> bool:

@@ -18,7 +18,7 @@ def place(name):
     return ctypes.addressof(ctypes.c_void_p.in_dll(ctypes.CDLL(None), name))
 
 
-@pytest.mark.parametrize("name", ["stderr", "stdout", "stdin", "environ"])
+@pytest.mark.parametrize("name", ["stderr", "stdout", "stdin"])
 def test_a_pointer_that_stays_is_read_through_a_mirror_with_a_note(compile, in_child, name):
     source = f"extern void *{name}; unsigned long get(void) {{ return (unsigned long){name}; }}"
     path = compile(source + LOW, flags="-fno-pic")
@@ -33,8 +33,9 @@ def test_a_pointer_that_stays_is_read_through_a_mirror_with_a_note(compile, in_c
     assert len(notes) == (0 if place(name) < 1 << 31 else 1)
 
 
-def test_data_that_changes_is_a_clear_error(compile, in_child):
-    path = compile("extern int optind; int get(void) { return optind; }" + LOW, flags="-fno-pic")
+@pytest.mark.parametrize("name", ["optind", "environ"])
+def test_data_that_changes_is_a_clear_error(compile, in_child, name):
+    path = compile(f"extern long {name}; long get(void) {{ return {name}; }}" + LOW, flags="-fno-pic")
 
     def facts():
         with pytest.raises(rtlinker.RelocationError, match="out of reach") as caught:
@@ -42,7 +43,7 @@ def test_data_that_changes_is_a_clear_error(compile, in_child):
         return caught.value.target, caught.value.site, caught.value.hint
 
     target, site, hint = in_child(facts)
-    assert "optind" in target
+    assert name in target
     assert site.startswith(f"{path}:(.text+0x")
     assert site.endswith("in get")
     assert "-fPIC" in hint

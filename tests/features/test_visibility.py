@@ -16,8 +16,8 @@ def test_every_visibility_is_seen_within_a_link(compile, in_child, visibility):
     assert in_child(lambda: rtlinker.load(*paths).tell()) == 5
 
 
-@pytest.mark.parametrize("visibility", ["default", "protected", "hidden", "internal"])
-def test_later_links_see_every_name_and_others_only_what_is_exported(compile, in_child, visibility):
+@pytest.mark.parametrize("visibility", ["default", "protected"])
+def test_later_links_see_what_is_exported(compile, in_child, visibility):
     first, second = compile(DEFINITION % visibility), compile(REFERENCE)
 
     def seen():
@@ -27,7 +27,35 @@ def test_later_links_see_every_name_and_others_only_what_is_exported(compile, in
                 linker.resolve()
             return CFUNCTYPE(c_int)(linker.lookup("tell"))(), linker.lookup("secret") is not None
 
-    assert in_child(seen) == (5, visibility in {"default", "protected"})
+    assert in_child(seen) == (5, True)
+
+
+@pytest.mark.parametrize("visibility", ["hidden", "internal"])
+def test_later_links_do_not_see_what_is_hidden(compile, in_child, visibility):
+    first, second = compile(DEFINITION % visibility), compile(REFERENCE)
+
+    def seen():
+        with rtlinker.Linker() as linker:
+            linker.load_object(first)
+            linker.resolve()
+            linker.load_object(second)
+            with pytest.raises(rtlinker.UndefinedSymbolsError):
+                linker.resolve()
+            return linker.lookup("secret")
+
+    assert in_child(seen) is None
+
+
+def test_members_of_one_archive_see_each_others_hidden_names_in_later_links(compile, archive, in_child):
+    path = archive(
+        "lib.a", compile(DEFINITION % "hidden" + " int first(void) { return secret(); }"), compile(REFERENCE)
+    )
+
+    def call():
+        library = rtlinker.load(path)
+        return library.first(), library.tell(), len(library.linker.pulls())
+
+    assert in_child(call) == (5, 5, 2)
 
 
 @pytest.mark.parametrize("visibility", ["hidden", "internal"])

@@ -41,10 +41,10 @@ class Everything(Table):
 class Modest(Pretended):
     """A place that refuses what no test needs."""
 
-    def reserve(self, size, align, low, reach):
+    def reserve(self, size, align, low, reach, span):
         if size > 64 * MIB:
             raise MemoryError(size)
-        return super().reserve(size, min(align, MIB), low, reach)
+        return super().reserve(size, min(align, MIB), low, reach, span)
 
 
 def attempt(data, engine="scalar"):

@@ -31,7 +31,7 @@ class Pretended:
     def beyond(self, addresses, low):
         return {address for address in addresses if abs(address - self.address) >= 1 << 30}
 
-    def reserve(self, size, align, low, reach):
+    def reserve(self, size, align, low, reach, span):
         self.address = (self.address + align - 1) & -align
         self.view = memoryview(bytearray(size))
         return self

@@ -20,12 +20,12 @@ DATA = SHF_ALLOC | SHF_WRITE
 
 
 def make(name, defines=(), wants=(), weak=(), weakly_wants=(), commons=(), hidden_wants=(), sections=()):
-    """An object named `name`. `commons` are (name, size, align), `sections` are (name, size, flags, type, align)."""
+    """An object. `commons` are (name, size, align), `sections` are (name, size or bytes, flags, type, align)."""
     writer = ObjectWriter()
     text = writer.section(".text", b"\xc3" * 64, SHT_PROGBITS, CODE, 16)
     for section, size, flags, kind, align in sections:
-        content = b"" if kind == SHT_NOBITS else bytes(size)
-        writer.section(section, content, kind, flags, align, size=size)
+        content = size if isinstance(size, bytes) else b"" if kind == SHT_NOBITS else bytes(size)
+        writer.section(section, content, kind, flags, align, size=len(content) or size)
     for at, symbol in enumerate(defines):
         writer.symbol(symbol, text, at, 1, bind=STB_GLOBAL, type=STT_FUNC)
     for at, symbol in enumerate(weak):

@@ -228,3 +228,31 @@ def test_the_hint_of_an_undefined_symbol_works_when_followed(rtlinker_command, c
     if "zlibVersion" in ended.stderr:
         assert "add -l z" in ended.stderr
     assert rtlinker_command("load", object, "version", "-l", "z").stdout.count(".") >= 1
+
+
+def test_data_of_assembler_without_a_size_is_shown_to_the_next_symbol(rtlinker_command, compile):
+    object = compile(".data\n.globl x\nx: .long 42\ny: .quad 7\n", "asm")
+    assert rtlinker_command("load", object, "x").stdout == "2a 00 00 00\n"
+
+
+def test_static_symbols_of_files_with_one_basename_are_told_apart_by_path(rtlinker_command, compile, tmp_path):
+    paths = []
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        made = compile(
+            f"static int h(void) {{ return {number}; }} int use{number}(void) {{ return h(); }}", flags="-O0"
+        )
+        paths.append(made.rename(tmp_path / str(number) / "s.o"))
+    ended = rtlinker_command("load", paths[0], "h", "-w", paths[1])
+    assert f"{paths[0]}:h" in ended.stderr
+    assert rtlinker_command("load", paths[0], f"{paths[1]}:h", "-w", paths[1]).stdout == "2\n"
+
+
+def test_a_closed_standard_output_is_no_bug_of_ours(tmp_path):
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m rtlinker load {FIXTURES / 'add.o'} add 2 3"
+    for redirection, code in ((">&-", 0), (">/dev/full", 1)):
+        ended = subprocess.run(["bash", "-c", command + redirection], capture_output=True, text=True, check=False)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)

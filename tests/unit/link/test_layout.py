@@ -90,10 +90,12 @@ def test_common_blocks_lie_aligned_in_data():
 
 
 def test_frame_descriptions_lie_together_with_a_zero_word_behind_them():
-    frames = [(".eh_frame", 24, SHF_ALLOC, SHT_PROGBITS, 8), (".rodata", 8, SHF_ALLOC, SHT_PROGBITS, 8)]
-    resolution, layout = laid_out(make("a", sections=frames), make("b", sections=frames))
+    record = b"\x14\0\0\0" + b"\1" * 20
+    frames = [(".eh_frame", record, SHF_ALLOC, SHT_PROGBITS, 8), (".rodata", 8, SHF_ALLOC, SHT_PROGBITS, 8)]
+    ended = [(".eh_frame", record + bytes(4), SHF_ALLOC, SHT_PROGBITS, 8), *frames[1:]]
+    resolution, layout = laid_out(make("a", sections=ended), make("b", sections=frames))
     start, end = layout.bounds[".eh_frame"]
-    assert end - start == 48
+    assert end - start == 48, "the zero word of the first list would hide the second"
     taken = {place(resolution, layout, number, ".rodata") for number in (0, 1)} | {layout.dso_handle, layout.got}
     assert not any(end <= at < end + 4 for at in taken)
 

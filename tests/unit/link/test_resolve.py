@@ -149,3 +149,21 @@ def test_the_last_resorts_come_after_the_process():
     last = (Members("last", make("no", ["f"]), make("m", ["g"])),)
     found = resolve(inputs(make("a", wants=["f", "g"]), process=table(f=1), last=last))
     assert (meaning(found, 0, "f"), meaning(found, 0, "g")) == ("process", "m")
+
+
+def test_names_that_ld_provides_yield_to_an_archives_definition_but_not_to_the_processs():
+    archive = Members("lib.a", make("m", ["end"]))
+    found = resolve(inputs(make("a", wants=["end", "edata"]), providers=[archive], process=table(end=1, edata=2)))
+    assert (meaning(found, 0, "end"), meaning(found, 0, "edata")) == ("m", LinkerDefined.__name__)
+
+
+def test_a_common_block_pulls_the_member_that_defines_it():
+    archive = Members("lib.a", make("no", commons=[("d", 4, 4)]), make("m", ["c"]))
+    found = resolve(inputs(make("a", commons=[("c", 4, 4), ("d", 4, 4)]), providers=[archive]))
+    assert ([object.name for object in found.objects], list(found.commons)) == (["a", "m"], ["d"])
+
+
+def test_with_process_first_a_common_block_of_a_member_means_the_processs():
+    archive = Members("lib.a", make("m", ["f"], commons=[("c", 4, 4)]))
+    found = resolve(inputs(make("a", wants=["f"]), providers=[archive], process=table(c=2), process_first=True))
+    assert meaning(found, 1, "c") == "process"
