@@ -158,10 +158,12 @@ def _check_extents(
     """Every section lies in the file and claims a size and an alignment that a process can have."""
     length = len(data)
     for index, (kind, flag, offset, size, align) in enumerate(zip(types, flags, offsets, sizes, aligns)):
-        if kind != SHT_NOBITS and (kind != SHT_NULL or flag & SHF_ALLOC) and offset + size > length:
+        if kind not in {SHT_NOBITS, SHT_NULL} and offset + size > length:
             raise _truncated(name, f"section {index}", offset, size, length)
         if not flag & SHF_ALLOC:
             continue
+        if kind == SHT_NULL:
+            raise BadObjectError(name, "unused section that takes memory", f"sh_flags {flag:#x}", f"section {index}")
         if align & (align - 1) or align > LARGEST_ALIGNMENT:
             raise BadObjectError(
                 name,

@@ -39,7 +39,7 @@ class Overflow(Fact):
     value: int
 
 
-QUIET = (".eh_frame", ".gcc_except_table")
+QUIET = (".eh_frame", ".gcc_except_table", ".sframe")
 """Sections whose references into a discarded group become 0: they describe code that is not there (gABI, Groups).
 
 Debug sections do the same, but take no memory, so they are not relocated here.

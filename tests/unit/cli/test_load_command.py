@@ -254,5 +254,5 @@ def test_a_closed_standard_output_is_no_bug_of_ours(tmp_path):
 
     command = f"{sys.executable} -m rtlinker load {FIXTURES / 'add.o'} add 2 3"
     for redirection, code in ((">&-", 0), (">/dev/full", 1)):
-        ended = subprocess.run(["bash", "-c", command + redirection], capture_output=True, text=True, check=False)
+        ended = subprocess.run(["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True, check=False)
         assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
