@@ -65,7 +65,7 @@ def _calling(library: Library, found: Found, words: Words) -> Callable[[], int]:
     function = _typed(library, found, words.last("sig"))
     if function is None:
         arguments: list[object] = [guess(word) for word in given]
-        function = Function(found.address, untyped(arguments), found.name, library)
+        function = Function(found.address, untyped(arguments), found.name, found.live)
         print(
             f"note: {found.name} has no debug information: {_assumed(function.ctype)} assumed, --sig says better",
             file=sys.stderr,
@@ -90,9 +90,9 @@ def _typed(library: Library, found: Found, prototype: str | None) -> Function | 
     if prototype is not None:
         from rtlinker.bind.prototype import parse_prototype
 
-        return Function(found.address, parse_prototype(prototype), found.name, library)
+        return Function(found.address, parse_prototype(prototype), found.name, found.live)
     declared = library.declaration(found)
-    return None if declared is None else Function(found.address, declared, found.name, library)  # type: ignore[arg-type]
+    return None if declared is None else Function(found.address, declared, found.name, found.live)  # type: ignore[arg-type]
 
 
 def _assumed(ctype: FunctionType) -> str:

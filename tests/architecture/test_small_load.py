@@ -56,3 +56,13 @@ def test_a_prototype_makes_debug_information_unnecessary(add):
 def test_importing_the_package_imports_nothing_else():
     _, names = imported("import rtlinker; result = 0")
     assert names <= {"rtlinker", "__future__"}
+
+
+COMMAND = "from rtlinker.cli import main; result = main(['load', %r, 'add', '2', '3', '--sig', 'int(int, int)'])"
+
+
+def test_a_small_load_from_the_command_line_imports_none_of_the_costly_modules(add):
+    program = "import os, sys; real = os.dup(1); os.dup2(2, 1)\n" + COMMAND % add + "\nos.dup2(real, 1)"
+    result, names = imported(program)
+    assert result == 0
+    assert not {name for name in names if name.partition(".")[0] in COSTLY - {"bisect"}}

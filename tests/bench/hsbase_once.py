@@ -18,14 +18,17 @@ LOW = 0x1000_0000
 
 
 def phony_names(paths: list[Path]) -> list[str]:
-    """The names of GHC's runtime that the objects refer to and nobody here defines."""
+    """The names of GHC's runtime that the objects refer to and nobody here defines, and `environ`.
+
+    GHC's code reads `environ` in 32 bits, for which there is no safe copy; a link that is to run would define it, too.
+    """
     with Linker() as linker:
         for path in paths:
             linker.load_object(path)
         try:
             linker.resolve(start=False)
         except UndefinedSymbolsError as error:
-            return [symbol.name for symbol in error.symbols]
+            return [*(symbol.name for symbol in error.symbols), "environ"]
     return []
 
 
