@@ -44,7 +44,7 @@ class Function:
         self.__name__ = self.__qualname__ = name
         self.__doc__ = self.prototype
         # asked of the type: a library looks unknown attributes up among the symbols of its objects
-        self._running: list[object] = getattr(owner, "calls", []) if hasattr(type(owner), "calls") else []
+        self._running: list[object] = getattr(owner, "calls", []) if hasattr(owner.__class__, "calls") else []
         self._call: Callable[[tuple[object, ...]], object] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
