@@ -7,8 +7,8 @@ import pytest
 import rtlinker
 from tests.support.child import mapped
 
-ONE = "int base = 10; int one(void) { return base + 1; }"
-TWO = "int one(void); int two(void) { return one() + 1; }"
+ONE = "int base = 10; int first_of_all(void) { return base + 1; }"
+TWO = "int first_of_all(void); int second_of_all(void) { return first_of_all() + 1; }"
 
 
 def call(linker, name):
@@ -22,7 +22,7 @@ def test_an_object_is_loaded_from_its_bytes(compile, in_child):
         with rtlinker.Linker() as linker:
             linker.load_object(data)
             linker.resolve()
-            return call(linker, "one")
+            return call(linker, "first_of_all")
 
     assert in_child(run) == 11
 
@@ -35,7 +35,7 @@ def test_a_later_resolve_sees_the_names_of_an_earlier_one(compile, in_child):
             for path in (one, two):
                 linker.load_object(path)
                 linker.resolve()
-            return call(linker, "two"), len(linker.images)
+            return call(linker, "second_of_all"), len(linker.images)
 
     assert in_child(run) == (12, 2)
 
@@ -50,7 +50,7 @@ def test_an_earlier_link_does_not_wait_for_a_later_one(compile, in_child):
                 linker.resolve()
             linker.load_object(one)
             linker.resolve()
-            return call(linker, "two"), len(linker.images)
+            return call(linker, "second_of_all"), len(linker.images)
 
     assert in_child(run) == (12, 1)
 
@@ -61,9 +61,14 @@ def test_lookup_knows_the_process_and_says_none_for_what_nobody_has(compile, in_
     def run():
         with rtlinker.Linker() as linker:
             linker.load_object(path)
-            before = linker.lookup("one")
+            before = linker.lookup("first_of_all")
             linker.resolve()
-            return before, linker.lookup("one") is None, linker.lookup("no_such_name"), linker.lookup("getpid") is None
+            return (
+                before,
+                linker.lookup("first_of_all") is None,
+                linker.lookup("no_such_name"),
+                linker.lookup("getpid") is None,
+            )
 
     assert in_child(run) == (None, False, None, False)
 
@@ -75,20 +80,20 @@ def test_lookup_brings_in_a_member_of_an_archive(compile, archive, in_child):
         with rtlinker.Linker() as linker:
             linker.load_archive(path)
             linker.resolve()
-            return call(linker, "two"), [pull.symbol for pull in linker.pulls()]
+            return call(linker, "second_of_all"), [pull.symbol for pull in linker.pulls()]
 
-    assert in_child(run) == (12, ["two", "one"])
+    assert in_child(run) == (12, ["second_of_all", "first_of_all"])
 
 
 def test_a_library_serves_the_references(compile, shared, in_child):
-    library, path = shared("int one(void) { return 5; }", "libone.so"), compile(TWO)
+    library, path = shared("int first_of_all(void) { return 5; }", "libone.so"), compile(TWO)
 
     def run():
         with rtlinker.Linker() as linker:
             linker.load_library(library)
             linker.load_object(path)
             linker.resolve()
-            return call(linker, "two")
+            return call(linker, "second_of_all")
 
     assert in_child(run) == 6
 
@@ -100,9 +105,9 @@ def test_unload_takes_the_names_and_gives_the_memory_back(compile, in_child):
         with rtlinker.Linker() as linker:
             linker.load_object(one)
             linker.resolve()
-            address = linker.lookup("one")
+            address = linker.lookup("first_of_all")
             linker.unload(one)
-            return mapped(address), linker.lookup("one")
+            return mapped(address), linker.lookup("first_of_all")
 
     assert in_child(run) == ("", None)
 
@@ -115,9 +120,9 @@ def test_memory_that_others_use_stays_until_they_go(compile, in_child):
             for path in (one, two):
                 linker.load_object(path)
                 linker.resolve()
-            address = linker.lookup("one")
+            address = linker.lookup("first_of_all")
             linker.unload(one)
-            used = linker.lookup("one"), mapped(address), call(linker, "two")
+            used = linker.lookup("first_of_all"), mapped(address), call(linker, "second_of_all")
             linker.unload(two)
             return used, mapped(address)
 
@@ -125,7 +130,7 @@ def test_memory_that_others_use_stays_until_they_go(compile, in_child):
 
 
 def test_after_unload_a_new_version_takes_the_name(compile, in_child):
-    one, two, newer = compile(ONE), compile(TWO), compile("int one(void) { return 500; }")
+    one, two, newer = compile(ONE), compile(TWO), compile("int first_of_all(void) { return 500; }")
 
     def run():
         with rtlinker.Linker() as linker:
@@ -135,7 +140,7 @@ def test_after_unload_a_new_version_takes_the_name(compile, in_child):
             linker.unload(one)
             linker.load_object(newer)
             linker.resolve()
-            return call(linker, "one"), call(linker, "two")  # what was bound stays bound
+            return call(linker, "first_of_all"), call(linker, "second_of_all")  # what was bound stays bound
 
     assert in_child(run) == (500, 12)
 

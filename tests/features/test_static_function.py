@@ -2,16 +2,16 @@
 
 import rtlinker
 
-SOURCE = "static int __attribute__((used, noinline)) twice(int x) { return 2 * x; }"
+SOURCE = "static int __attribute__((used, noinline)) doubled_here(int x) { return 2 * x; }"
 
 
 def test_a_static_function_is_found_by_name(compile, in_child):
     path = compile(SOURCE)
-    assert in_child(lambda: rtlinker.load(path).twice(21)) == 42
+    assert in_child(lambda: rtlinker.load(path).doubled_here(21)) == 42
 
 
 def test_a_static_function_is_not_there_for_other_objects(compile, in_child):
-    path, other = compile(SOURCE), compile("int twice(int); int f(void) { return twice(1); }")
+    path, other = compile(SOURCE), compile("int doubled_here(int); int f(void) { return doubled_here(1); }")
 
     def undefined():
         try:
@@ -19,4 +19,4 @@ def test_a_static_function_is_not_there_for_other_objects(compile, in_child):
         except rtlinker.UndefinedSymbolsError as error:
             return [symbol.name for symbol in error.symbols]
 
-    assert in_child(undefined) == ["twice"]
+    assert in_child(undefined) == ["doubled_here"]
