@@ -38,7 +38,7 @@ def test_a_failed_load_changes_nothing(compile, in_child, failure):
 
 
 def test_a_failed_resolve_can_be_repeated_when_what_was_missing_is_there(compile, in_child):
-    path = compile("int missing(void); int f(void) { return missing() + 1; }")
+    path = compile("int missing(void); int user_of_it(void) { return missing() + 1; }")
     missing = compile("int missing(void) { return 1; }")
 
     def call():
@@ -48,9 +48,9 @@ def test_a_failed_resolve_can_be_repeated_when_what_was_missing_is_there(compile
             linker.load_object(path)
             with pytest.raises(rtlinker.UndefinedSymbolsError):
                 linker.resolve()
-            nothing = linker.lookup("f")
+            nothing = linker.lookup("user_of_it")
             linker.load_object(missing)
             linker.resolve()
-            return nothing, CFUNCTYPE(c_int)(linker.lookup("f"))()
+            return nothing, CFUNCTYPE(c_int)(linker.lookup("user_of_it"))()
 
     assert in_child(call) == (None, 2)
