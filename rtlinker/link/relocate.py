@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rtlinker.errors import RelocationError
     from rtlinker.x86_64.rules import Field
 
-    _Site = tuple[int, bool, Callable[[memoryview, int, int], None], int]
+    _Site = tuple[int, bool, Callable[[memoryview, int, int], None], int, int]
 
 
 class Overflow(Fact):
@@ -86,12 +86,12 @@ def _relocate_table(
                 width = RULES[info & 0xFFFFFFFF].field.width
                 memory[section + offset : section + offset + width] = bytes(width)
                 continue
-        target, from_site, write, relaxable = site
+        target, from_site, write, relaxable, plain = site
         if (
             relaxable
             and addend == RELAXED_ADDEND
             and offset >= relaxable
-            and _relax(addresses, number, info, memory, section + offset, place + offset)
+            and _relax(plain, memory, section + offset, place + offset)
         ):
             continue
         value = target + addend - place - offset if from_site else target + addend
@@ -139,7 +139,8 @@ def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, o
                 raise lost_target(object, table, offset, rule, symbol)
             return None
         target += sign * value
-    return target, rule.from_site, WRITERS[rule.field.name], rule.relaxable
+    plain = (addresses.letter_s(number, symbol) or 0) if rule.relaxable else 0
+    return target, rule.from_site, WRITERS[rule.field.name], rule.relaxable, plain
 
 
 def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, direct: bool) -> int | None:
@@ -156,13 +157,10 @@ def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, di
     return addresses.letter_z(number, symbol)
 
 
-def _relax(addresses: Addresses, number: int, info: int, memory: memoryview, at: int, place: int) -> bool:
-    """Rewrite one load from the GOT into the address itself, when it is of a known form and in reach."""
+def _relax(target: int, memory: memoryview, at: int, place: int) -> bool:
+    """Rewrite one load from the GOT into the target's address itself, when it is of a known form and in reach."""
     relaxation = match_relaxation(int.from_bytes(memory[at - 2 : at], "little"))
     if relaxation is None:
-        return False
-    target = addresses.letter_s(number, info >> 32)
-    if target is None:
         return False
     value = signed64(target + RELAXED_ADDEND - place - relaxation.shift)  # addresses are modulo 2**64, as for ld
     if not -(1 << 31) <= value < 1 << 31:

@@ -24,6 +24,10 @@ from rtlinker.x86_64.rules import RULES, WORD64, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
     from rtlinker.link.columns import Bytes, Columns, Flags, Integers
 
     Column = tuple[Integers, Flags]
@@ -32,10 +36,10 @@ if TYPE_CHECKING:
 FEW = 500
 """Up to so many sites of a rule, asking for each distinct symbol beats computing all symbols of the object."""
 
-WIDTHS = numpy.array([RULES[kind].field.width if kind in RULES else 0 for kind in range(1 << 8)], dtype=numpy.int64)
+WIDTHS = numpy.array([RULES[kind].field.width if kind in RULES else 0 for kind in range(1 << 8)], dtype=numpy.int8)
 """Bytes that a rule writes."""
 
-BEFORE = numpy.array([2 * (kind in RULES and RULES[kind].relaxable > 0) for kind in range(1 << 8)], dtype=numpy.int64)
+BEFORE = numpy.array([2 * (kind in RULES and RULES[kind].relaxable > 0) for kind in range(1 << 8)], dtype=numpy.int8)
 """Bytes before its site that a rule looks at and may rewrite: the opcode."""
 
 
@@ -47,19 +51,18 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
     sections = addresses.layout.sections[number]
     places = columns.of_tables([sections[table.section] for table in columns.tables])
     places += columns.offsets
-    if _overlap(columns, places):
+    kinds = numpy.flatnonzero(numpy.bincount(columns.types, minlength=64)).tolist()
+    groups = [(RULES[kind], numpy.flatnonzero(columns.types == kind)) for kind in kinds if RULES[kind].field.width]
+    if _overlap(columns, places, groups, len(memory)):
         return relocate(addresses, number, memory)
     image = numpy.frombuffer(memory, dtype=numpy.uint8)
     symbols = _SymbolColumns(addresses, number)
     overflows: list[Overflow] = []
     lost: list[int] = []
-    for kind in numpy.flatnonzero(numpy.bincount(columns.types, minlength=64)).tolist():
-        rule = RULES[kind]
-        if rule.field.width:
-            chosen = numpy.flatnonzero(columns.types == kind)
-            sites = _Sites(symbols, columns, rule, chosen, places[chosen])
-            overflows += sites.apply(image)
-            lost += sites.lost
+    for rule, chosen in groups:
+        sites = _Sites(symbols, columns, rule, chosen, places[chosen])
+        overflows += sites.apply(image)
+        lost += sites.lost
     if lost:
         table, offset, info = columns.record(min(lost))
         object = addresses.resolution.objects[number]
@@ -67,16 +70,23 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
     return overflows
 
 
-def _overlap(columns: Columns, places: Integers) -> bool:
+def _overlap(columns: Columns, places: Integers, groups: list[tuple[Rule, Integers]], size: int) -> bool:
     """Whether two sites share a byte, their opcodes included where a rule looks at them."""
-    first, end = places - BEFORE[columns.types], places + WIDTHS[columns.types]
-    crossing = first[1:] < end[:-1]
+    crossing = places[1:] - places[:-1] < WIDTHS[columns.types[:-1]] + BEFORE[columns.types[1:]]
     crossing[columns.starts[1:] - 1] = False  # the next record is another section's
     if not crossing.any() and len({table.section for table in columns.tables}) == len(columns.tables):
         return False
-    writing = numpy.flatnonzero(end > places)
-    order = writing[numpy.argsort(first[writing], kind="stable")]
-    return bool((first[order[1:]] < end[order[:-1]]).any())
+    # records out of order: marking every byte and counting the marks is much quicker than sorting the sites
+    marks, total = numpy.zeros(size, dtype=numpy.uint8), 0
+    for rule, chosen in groups:
+        at, before = places[chosen], 2 if rule.relaxable else 0
+        if at.min() < before:
+            return True
+        _words(marks, rule.field.width)[at] = 0x0101010101010101 >> (64 - 8 * rule.field.width)
+        if before:
+            _words(marks, 2)[at - 2] = 0x0101
+        total += len(at) * (rule.field.width + before)
+    return int(numpy.count_nonzero(marks)) != total
 
 
 class _SymbolColumns:
@@ -217,6 +227,9 @@ class _Sites:
 def _scatter(image: Bytes, at: Integers, values: Integers, width: int) -> None:
     """Write the low `width` bytes of each value, little-endian, wherever it belongs: sites need no alignment."""
     if len(at):
-        # every byte of the image starts one element of this view, so that a store is one unaligned word
-        words = numpy.ndarray((len(image) - width + 1,), f"<u{width}", image, strides=(1,))
-        words[at] = values.astype(f"<u{width}")
+        _words(image, width)[at] = values.astype(f"<u{width}")
+
+
+def _words(image: Bytes, width: int) -> NDArray[Any]:
+    """The image as overlapping words: every byte starts one, so that a store at any offset is one unaligned word."""
+    return numpy.ndarray((len(image) - width + 1,), f"<u{width}", image, strides=(1,))
