@@ -10,9 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-HEADLINE = 72
-"""Longest first line of an error, in characters."""
-
 SHOWN = 10
 """How many items of a long list an error text shows before it only counts the rest."""
 

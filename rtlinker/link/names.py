@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.link.scope import Scope, Source
 
-STRONG, TENTATIVE, FAINT = 3, 2, 1
-"""How strongly a symbol defines its name: a definition, a COMMON block, a weak definition."""
+STRONG, FAINT = 2, 1
+"""How strongly a symbol defines its name: a definition, a weak definition. COMMON blocks stand between (`_tentative`)."""
 
 COMMAND_LINE = "the caller"
 """Who asked for a root."""
@@ -40,7 +40,6 @@ class Names:
         self.losers: list[set[str]] = []
         self.duplicates: list[tuple[str, str, str]] = []
         self.pulls: list[Pull] = []
-        self.notes: list[str] = []
         self.wanted: list[tuple[str, int, int]] = []
         self.asked: set[str] = set()
         self.pulled: set[tuple[int, int]] = set()

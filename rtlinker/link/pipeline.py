@@ -54,7 +54,7 @@ def link(inputs: Inputs, place: Place) -> Image:
     overflows = relocate_all(addresses, memory.view, decoded)
     if overflows:
         raise overflow_error(addresses, overflows)
-    return Image(resolution, demand, layout, addresses, memory, (*resolution.notes, *outside.notes))
+    return Image(resolution, demand, layout, addresses, memory, outside.notes)
 
 
 def copy(addresses: Addresses, view: memoryview) -> None:

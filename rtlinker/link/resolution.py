@@ -58,7 +58,6 @@ class Resolution(Fact):
     owners: dict[str, int]
     commons: dict[str, Common]
     pulls: tuple[Pull, ...]
-    notes: tuple[str, ...] = ()
 
     @derived
     def commons_in_order(self) -> tuple[Common, ...]:

@@ -54,7 +54,6 @@ def resolve(inputs: Inputs) -> Resolution:
         names.owners,
         {name: block for name, block in names.commons.items() if name not in names.owners},
         tuple(names.pulls),
-        tuple(names.notes),
     )
 
 

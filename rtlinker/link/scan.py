@@ -17,7 +17,7 @@ from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
 from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
-from rtlinker.link.resolution import Key, LinkerDefined, Resolution
+from rtlinker.link.resolution import Key, Resolution
 from rtlinker.link.scope import Definition
 from rtlinker.x86_64.rules import RULES, Rule, rule_name
 
@@ -162,7 +162,7 @@ class _Collector:
         """Whether the symbol is an address, which low memory can bring in reach, and not a number."""
         if isinstance(meaning, Definition):
             return meaning.kind != "constant"
-        if isinstance(meaning, LinkerDefined) or meaning is not None:
+        if meaning is not None:
             return True
         return symbol != 0 and object.symbols.section(symbol) != ABSOLUTE
 

@@ -29,10 +29,3 @@ def stub_code(stub: int, pointer: int) -> bytes:
     The two must be within 2 GiB; the layout keeps all of an image that near.
     """
     return _HEAD + (pointer - stub - _END_OF_JUMP).to_bytes(4, "little", signed=True) + _TAIL
-
-
-def is_branch(before: bytes | memoryview) -> bool:
-    """Whether a 32-bit displacement after these bytes belongs to a call or jump: e8, e9 or 0f 80 to 0f 8f."""
-    if len(before) and before[-1] in {0xE8, 0xE9}:
-        return True
-    return len(before) > 1 and before[-2] == 0x0F and before[-1] & 0xF0 == 0x80

@@ -4,7 +4,7 @@ import pytest
 
 from rtlinker.x86_64.relaxations import CALL, JMP, MOV_TO_LEA, match_relaxation
 from rtlinker.x86_64.rules import LETTERS, RULES, rule_name
-from rtlinker.x86_64.stubs import STUB_SIZE, is_branch, stub_code
+from rtlinker.x86_64.stubs import STUB_SIZE, stub_code
 
 
 def test_numbers_are_the_keys_and_are_not_repeated():
@@ -47,8 +47,3 @@ def test_a_stub_is_sixteen_bytes_that_jump_through_its_pointer():
     decoded = list(capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64).disasm(code, 0x1000))
     assert [line.mnemonic for line in decoded] == ["endbr64", "jmp", "nop"]
     assert 0x1000 + 4 + decoded[1].size + int(decoded[1].op_str.rpartition("+ ")[2].rstrip("]"), 16) == 0x3008
-
-
-@pytest.mark.parametrize(("before", "branch"), [("e8", 1), ("e9", 1), ("0f84", 1), ("488b05", 0), ("", 0), ("84", 0)])
-def test_a_branch_is_known_by_its_opcode(before, branch):
-    assert is_branch(bytes.fromhex(before)) == bool(branch)
