@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rtlinker.link.scope import Scope, Source
 
 STRONG, FAINT = 2, 1
-"""How strongly a symbol defines its name: a definition, a weak definition. COMMON blocks stand between (`_tentative`)."""
+"""How strongly a symbol defines its name: a definition, a weak one. COMMON blocks stand between (`_tentative`)."""
 
 COMMAND_LINE = "the caller"
 """Who asked for a root."""
