@@ -15,9 +15,10 @@ from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Inputs, Table, is_scope, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python, finished
 from rtlinker.live.files import LastSource
-from rtlinker.live.install import LiveImage, install, retire, run_constructors, startup
+from rtlinker.live.install import LiveImage, install, retire
 from rtlinker.live.place import ProcessPlace
 from rtlinker.live.scopes import ProcessScope
+from rtlinker.live.startup import run_constructors, startup
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
