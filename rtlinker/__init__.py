@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rtlinker.errors import RelocationError as RelocationError
     from rtlinker.errors import RelocationOverflowError as RelocationOverflowError
     from rtlinker.errors import SignatureError as SignatureError
+    from rtlinker.errors import ThreadStorageError as ThreadStorageError
     from rtlinker.errors import UndefinedSymbolsError as UndefinedSymbolsError
     from rtlinker.errors import UnsupportedError as UnsupportedError
     from rtlinker.library import Library as Library
@@ -40,6 +41,7 @@ _HOMES = {
     "RelocationOverflowError": "errors",
     "ReloadError": "errors",
     "SignatureError": "errors",
+    "ThreadStorageError": "errors",
     "UndefinedSymbolsError": "errors",
     "UnsupportedError": "errors",
 }
@@ -56,6 +58,7 @@ __all__ = [  # noqa: RUF022  # the order in which people meet them
     "RelocationOverflowError",
     "ReloadError",
     "SignatureError",
+    "ThreadStorageError",
     "UndefinedSymbolsError",
     "UnsupportedError",
 ]

@@ -168,6 +168,22 @@ class RelocationOverflowError(RelocationError):
         self.count = count
 
 
+class ThreadStorageError(LinkError):
+    """The process has no room for thread-local variables. `size` and `align` are those of the block, in bytes.
+
+    `static` says whether code needs the block at a fixed distance from the thread pointer, for which room is scarce.
+    """
+
+    def __init__(
+        self, size: int, align: int, static: bool, facts: Iterable[tuple[str, str]] = (), hint: str | None = None
+    ) -> None:
+        rows = [("needed", f"{size:,} bytes, aligned to {align:,}"), *facts]
+        super().__init__("no room for thread-local variables", rows, hint)
+        self.size = size
+        self.align = align
+        self.static = static
+
+
 class SignatureError(LinkError, TypeError):
     """The arguments or the prototype do not fit the function. `prototype` is the C declaration."""
 

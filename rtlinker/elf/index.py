@@ -18,6 +18,7 @@ from rtlinker.elf.constants import (
     STB_LOCAL,
     STB_WEAK,
     STT_GNU_IFUNC,
+    STT_TLS,
 )
 from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, Object, text_at
 from rtlinker.errors import BadObjectError
@@ -43,6 +44,8 @@ class Index(Fact):
     repeats: tuple[tuple[str, int], ...] = ()
     ifuncs: tuple[int, ...] = ()
     """Symbols, local ones too, whose code says at run time where the function is (STT_GNU_IFUNC)."""
+    threads: tuple[int, ...] = ()
+    """Undefined symbols that are thread-local (STT_TLS)."""
 
 
 def index_symbols(object: Object, engine: str = "auto") -> Index:
@@ -66,6 +69,7 @@ def _by_loop(object: Object) -> Index:
     undefined: dict[str, int] = {}
     repeats: list[tuple[str, int]] = []
     ifuncs: list[int] = []
+    threads: list[int] = []
     for number, (name, info, _, section, value, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
@@ -78,6 +82,8 @@ def _by_loop(object: Object) -> Index:
             raise _bad_symbol(object, number)
         if info & 15 == STT_GNU_IFUNC:
             ifuncs.append(number)
+        elif info & 15 == STT_TLS and not section:
+            threads.append(number)
         if number < first:
             continue
         if info >> 4 not in BINDINGS:
@@ -89,7 +95,7 @@ def _by_loop(object: Object) -> Index:
             defined[text] = number
         else:
             (commons if section else undefined)[text] = number
-    return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs))
+    return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs), tuple(threads))
 
 
 def _by_arrays(object: Object, numpy: ModuleType) -> Index:
@@ -119,7 +125,8 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     commons = _take(defined, names, first, numpy.flatnonzero(common).tolist())
     undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
     ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
-    return Index(defined, commons, undefined, repeats, tuple(ifuncs))
+    threads = numpy.flatnonzero((table["info"] & 15 == STT_TLS) & (sections == 0)).tolist()
+    return Index(defined, commons, undefined, repeats, tuple(ifuncs), tuple(threads))
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:

@@ -38,3 +38,10 @@ def open_library(path: str, visible: bool = True) -> int:
 def close_library(handle: int) -> None:
     """Undo one `open_library`."""
     libc.dlclose(handle)
+
+
+def base_of(handle: int) -> int:
+    """What is added to the addresses in a library's file: struct link_map begins with l_addr (link.h)."""
+    import ctypes
+
+    return ctypes.c_uint64.from_address(handle).value

@@ -6,10 +6,15 @@ from rtlinker.elf.object import ABSOLUTE
 from rtlinker.facts import Fact
 from rtlinker.link.layout import Layout
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section
+from rtlinker.link.made import OWN_MODULE
 from rtlinker.link.outside import Outside
-from rtlinker.link.resolution import Binding, Common, InObject, LinkerDefined, Resolution
-from rtlinker.link.scan import key_of
+from rtlinker.link.resolution import Binding, Common, InObject, Key, LinkerDefined, Resolution
+from rtlinker.link.scan_sites import key_of
 from rtlinker.link.scope import Definition
+from rtlinker.link.thread_block import Threads
+
+SLOT_KINDS = {"GD": "pair", "GT": "distance", "GC": "descriptor"}
+"""The letters that are the address of a symbol's thread-local slots."""
 
 REACH = 1 << 31
 """How far a signed 32-bit displacement goes, in bytes."""
@@ -22,6 +27,8 @@ class Addresses(Fact):
     layout: Layout
     outside: Outside
     base: int
+    threads: Threads | None = None
+    """What the dynamic linker answered; None before it was asked, and where there is nothing to ask."""
 
     @property
     def got(self) -> int:
@@ -38,22 +45,33 @@ class Addresses(Fact):
         return self.of_own(where.object, where.symbol)
 
     def of_own(self, object: int, symbol: int) -> int | None:
-        """The address of what an object itself defines; None when the section is not in memory."""
+        """The address of what an object itself defines; None when the section is not in memory.
+
+        An indirect function's is its stub, so that the function has one address however it is reached.
+        """
+        if self.layout.ifuncs and (object, symbol) in self.layout.ifuncs:
+            return self.base + self.layout.ifuncs[object, symbol][0]
+        return self.of_code(object, symbol)
+
+    def of_code(self, object: int, symbol: int) -> int | None:
+        """Where the bytes of what an object itself defines are: of an indirect function, the code that chooses."""
         symbols = self.resolution.objects[object].symbols
         section, value = symbols.section(symbol), symbols.value(symbol)
         if section > 0:
             offset = self.layout.sections[object][section]
-            return None if offset < 0 else self.base + offset + value
+            if offset < 0 or (self.layout.block and (object, section) in self.layout.block.sections):
+                return None
+            return self.base + offset + value
         return value if section == ABSOLUTE else None
 
     def of_binding(self, meaning: Binding) -> int | None:
-        """The address of what a reference means."""
+        """The address of what a reference means; None for a thread-local variable, which has many."""
         if isinstance(meaning, Definition):
-            return meaning.address
+            return meaning.address if meaning.variable is None else None
         if isinstance(meaning, InObject):
             return self.of_place(meaning)
         if isinstance(meaning, Common):
-            return self.base + self.layout.commons[meaning.name]
+            return None if meaning.thread else self.base + self.layout.commons[meaning.name]
         return self.of_linker_symbol(meaning)
 
     def of_linker_symbol(self, meaning: LinkerDefined) -> int:
@@ -121,6 +139,33 @@ class Addresses(Fact):
             key = key_of(self.resolution.objects[object], object, symbol)
             return self.outside.sizes.get(key, meaning.size)
         return meaning.size if isinstance(meaning, (Common, Definition)) else 0
+
+    def thread_letter(self, object: int, symbol: int, letter: str) -> int | None:
+        """M, D, T, C, GD, LD, GT and GC; None when the variable was discarded, or not asked for yet."""
+        if letter == "LD":
+            return self.base + self.layout.thread_slots["pair", OWN_MODULE]
+        key = key_of(self.resolution.objects[object], object, symbol)
+        if letter in SLOT_KINDS:
+            return self.base + self.layout.thread_slots[SLOT_KINDS[letter], key]
+        if letter == "D" and self.layout.block:
+            own = self.layout.block.offset_of(self.resolution, self.meaning(object, symbol))
+            if own is not None:
+                return own
+        return None if self.threads is None else self._answered(key, object, symbol, letter)
+
+    def _answered(self, key: Key, object: int, symbol: int, letter: str) -> int | None:
+        """What only the dynamic linker knows."""
+        threads, meaning = self.threads, self.meaning(object, symbol)
+        assert threads is not None
+        if letter == "C":
+            function, argument = threads.descriptors[key]
+            return argument << 64 | function
+        if isinstance(meaning, Definition):
+            return threads.distances[key] if letter == "T" else threads.pairs[key][letter == "D"]
+        if letter == "M":
+            return threads.module
+        offset = self.thread_letter(object, symbol, "D")
+        return None if offset is None or threads.distance is None else threads.distance + offset
 
     def reaches(self, address: int) -> bool:
         """Whether a signed 32-bit displacement reaches the address from anywhere in the image's small segments."""

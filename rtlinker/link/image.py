@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Protocol
 
+    from rtlinker.link.thread_block import ThreadAnswer, ThreadRequest
+
     class Memory(Protocol):
         """Where an image is made: `view` is its writable bytes, which will run at `address` (absolute)."""
 
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
             Only the first `span` bytes have to be near all of it.
 
             Raises MemoryError where there is no such place.
+            """
+
+        def threads(self, request: ThreadRequest) -> ThreadAnswer:
+            """Gives every thread a block, and answers where thread-local variables are.
+
+            Raises ThreadStorageError where there is no room.
             """
 
 

@@ -3,8 +3,8 @@
 The image is one reservation of a few segments, each with one protection:
 
     code    r-x   executable sections, then the stubs
-    const   r--   read-only sections, data that only relocation writes (.data.rel.ro, arrays of constructors), the
-                  slots, the stubs' pointers, mirrors, __dso_handle
+    const   r--   initial values of thread-local variables, read-only sections, data that only relocation writes
+                  (.data.rel.ro, arrays of constructors), the slots, the stubs' pointers, mirrors, __dso_handle
     data    rw-   writable sections, then .bss and COMMON blocks
     large   rw-   .ldata, .lbss and large COMMON blocks, which small code never reaches directly (psABI 3.5.4)
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from rtlinker.elf.constants import (
     SHF_EXECINSTR,
+    SHF_TLS,
     SHF_WRITE,
     SHF_X86_64_LARGE,
     SHT_FINI_ARRAY,
@@ -26,11 +27,12 @@ from rtlinker.elf.constants import (
 from rtlinker.elf.eh_frame import without_terminator
 from rtlinker.errors import UnsupportedError
 from rtlinker.facts import Fact
+from rtlinker.link.made import Made
 from rtlinker.link.outside import EVERYTHING_REACHED, Outside
 from rtlinker.link.resolution import Common, Key, Resolution
 from rtlinker.link.scan import Demand
+from rtlinker.link.thread_block import ThreadBlock
 from rtlinker.units import PAGE, align_up
-from rtlinker.x86_64.stubs import POINTER_SIZE, STUB_SIZE
 
 CODE, CONST, DATA, LARGE = "code", "const", "data", "large"
 LETTERS = {CODE: "r-x", CONST: "r--", DATA: "rw-", LARGE: "rw-"}
@@ -74,6 +76,13 @@ class Layout(Fact):
     size: int
     align: int
     large_from: int
+    ifuncs: dict[tuple[int, int], tuple[int, int]]
+    """For each indirect function (object, symbol) the stub that is its address, and the stub's pointer."""
+    block: ThreadBlock | None
+    template: int
+    """Where the initial values of the thread-local block lie."""
+    thread_slots: dict[tuple[str, Key], int]
+    """The words of each (`pair`, `distance` or `descriptor`, key)."""
 
 
 class _Piece:
@@ -92,41 +101,45 @@ def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHIN
     """
     pieces = _pieces(resolution)
     cursor = _Cursor(resolution)
-    got, dso_handle = 0, 0
-    stubs: dict[Key, int] = {}
-    pointers: dict[Key, int] = {}
-    slots: dict[Key, int] = {}
-    mirrors: dict[Key, int] = {}
+    made = Made(resolution, demand, outside)
     for segment in (CODE, CONST, DATA, LARGE):
         cursor.open(segment)
+        if segment == CONST:
+            made.place_template(cursor.take, cursor.sections)
         cursor.place(pieces[segment])
         if segment == CODE:
-            stubs = {key: cursor.take(STUB_SIZE, STUB_SIZE) for key in demand.stubs}
+            made.place_code(cursor.take)
         elif segment == CONST:
-            got = cursor.take(0, POINTER_SIZE)
-            slots = {key: cursor.take(POINTER_SIZE, POINTER_SIZE) for key in demand.slots}
-            pointers = {key: cursor.take(POINTER_SIZE, POINTER_SIZE) for key in demand.stubs}
-            dso_handle = cursor.take(POINTER_SIZE, POINTER_SIZE)
-            mirrors = {key: cursor.take(known.size, 32) for key, known in outside.mirrors.items()}
+            made.place_constants(cursor.take)
         else:
-            cursor.place_commons([block for block in resolution.commons_in_order if block.large == (segment == LARGE)])
+            cursor.place_commons(_commons(resolution, segment))
         cursor.close()
     size = cursor.at or PAGE
     cursor.bounds["(image)"] = 0, cursor.segments[-2].offset + cursor.segments[-2].size
     return Layout(
         tuple(cursor.sections),
         cursor.commons,
-        slots,
-        {key: (stubs[key], pointers[key]) for key in stubs},
-        mirrors,
-        got,
-        dso_handle,
+        made.slots,
+        made.stubs,
+        made.mirrors,
+        made.got,
+        made.dso_handle,
         cursor.bounds,
         tuple(cursor.segments),
         align_up(size, PAGE),
         cursor.align,
         cursor.segments[-1].offset,
+        made.ifuncs,
+        made.block,
+        made.template,
+        made.thread_slots,
     )
+
+
+def _commons(resolution: Resolution, segment: str) -> list[Common]:
+    """The COMMON blocks of a segment."""
+    large = segment == LARGE
+    return [block for block in resolution.commons_in_order if block.large == large and not block.thread]
 
 
 class _Cursor:
@@ -206,7 +219,7 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
             sections.aligns,
         )
         for index in sections.allocated:
-            if index in discarded:
+            if index in discarded or flags[index] & SHF_TLS:
                 continue
             name, flag, kind = names[index], flags[index], types[index]
             if flag & SHF_WRITE and flag & SHF_EXECINSTR:

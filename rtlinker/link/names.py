@@ -5,7 +5,7 @@ This is the state that `link.resolve` works on, and the rules of meeting: which 
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK
+from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK, STT_TLS
 from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
 from rtlinker.elf.reader import LARGEST_ALIGNMENT, LARGEST_LARGE
@@ -43,6 +43,7 @@ class Names:
         self.wanted: list[tuple[str, int, int]] = []
         self.asked: set[str] = set()
         self.pulled: set[tuple[int, int]] = set()
+        self.thread_local: set[str] = set()
         self.early: dict[str, Definition | None] = {}
         self.found: dict[str, Definition | None] = {}
         self.early_scopes: list[Scope] = [*inputs.before, inputs.user]
@@ -81,6 +82,7 @@ class Names:
             self.owners = fresh
         for name, at in index.commons.items():
             self._tentative(name, number, at)
+        self.thread_local.update([object.symbols.name(at) for at in index.threads])
         self.want([(name, number, at) for name, at in (*index.undefined.items(), *index.commons.items())])
 
     def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
@@ -151,7 +153,11 @@ class Names:
         old = self.commons.get(name)
         size, align = max(entry.size, old.size if old else 0), max(entry.value, old.align if old else 1)
         large = entry.section == LARGE_COMMON and (old is None or old.large)
-        self.commons[name] = Common(name, size, align, large)
+        thread = entry.type == STT_TLS
+        if old is not None and old.thread != thread:
+            where = f"{self.objects[number].name} ({'' if thread else 'not '}thread-local)"
+            self.duplicates.append((name, self.objects[self.common_owners[name]].name, where))
+        self.commons[name] = Common(name, size, align, large, thread)
         self.common_owners.setdefault(name, number)
 
     def want(self, references: list[tuple[str, int, int]]) -> None:
@@ -195,7 +201,7 @@ class Names:
             if is_source(provider):
                 if self._pull(provider, rank, name, number):
                     return
-            elif is_scope(provider) and not ours and ask(provider, name):
+            elif is_scope(provider) and not ours and ask(provider, name, name in self.thread_local):
                 return
         if ours or self.outside(name):
             return
@@ -227,16 +233,17 @@ class Names:
         definition = None if early else self.outside(name, early=True)
         if definition is None:
             for scope in self.early_scopes if early else self.late_scopes:
-                definition = ask(scope, name)
+                definition = ask(scope, name, name in self.thread_local)
                 if definition is not None:
                     break
         found[name] = definition
         return definition
 
 
-def ask(scope: Scope, name: str) -> Definition | None:
+def ask(scope: Scope, name: str, thread_local: bool = False) -> Definition | None:
     """What a scope says of a reference, whose name may carry a version: `memcpy@GLIBC_2.2.5`."""
+    find = scope.find_thread_local if thread_local else scope.find
     if "@" not in name:
-        return scope.find(name)
+        return find(name)
     base, _, version = name.partition("@")
-    return scope.find(base, version.lstrip("@"))
+    return find(base, version.lstrip("@"))

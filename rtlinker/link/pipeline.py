@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHT_NOBITS
+from rtlinker.facts import replace
 from rtlinker.link.addresses import Addresses
 from rtlinker.link.image import Image
 from rtlinker.link.layout import lay_out
+from rtlinker.link.made import OWN_MODULE
 from rtlinker.link.outside import look_outside
 from rtlinker.link.relocate import Overflow, overflow_error, relocate
 from rtlinker.link.resolve import resolve
 from rtlinker.link.scan import scan
 from rtlinker.link.scope import Inputs
+from rtlinker.link.thread_block import ThreadRequest, Want, answered, questions
 from rtlinker.x86_64.stubs import POINTER_SIZE, stub_code
 
 TYPE_CHECKING = False
@@ -48,8 +51,11 @@ def link(inputs: Inputs, place: Place) -> Image:
     near = tuple([known.address for known in demand.direct.values() if known.address not in beyond])
     memory = place.reserve(layout.size, layout.align, low, near, layout.large_from)
     addresses = Addresses(resolution, layout, outside, memory.address)
-    # the bytes: sections as they are in the files, then slots and stubs, then every site
+    # the bytes: sections as they are in the files ...
     copy(addresses, memory.view)
+    # thread-local variables: their initial values become a block that every thread has, and we learn where
+    addresses = with_threads(addresses, demand, memory.view, place)
+    # ... then slots and stubs, then every site
     fill(addresses, demand, memory.view)
     overflows = relocate_all(addresses, memory.view, decoded)
     if overflows:
@@ -82,7 +88,52 @@ def fill(addresses: Addresses, demand: Demand, view: memoryview) -> None:
     for key, (stub, pointer) in layout.stubs.items():
         view[stub : stub + 16] = stub_code(base + stub, base + pointer)
         _pointer(view, pointer, addresses.of_binding(addresses.meaning(*demand.stubs[key])) or 0)
+    for stub, pointer in layout.ifuncs.values():  # who makes the image live asks which function it is
+        view[stub : stub + 16] = stub_code(base + stub, base + pointer)
+    if layout.thread_slots:
+        fill_threads(addresses, demand, view)
     _pointer(view, layout.dso_handle, base + layout.dso_handle)
+
+
+def with_threads(addresses: Addresses, demand: Demand, view: memoryview, place: Place) -> Addresses:
+    """The addresses with all that sites want to know of thread-local variables, asked of the place.
+
+    The block's initial values are relocated first: threads that run already get their copy at once. Raises
+    RelocationError for an initial value that is itself a place in the block, which is not known yet.
+    """
+    block = addresses.layout.block
+    if block is None and not demand.threads:
+        return addresses
+    initial = b""
+    if block is not None:
+        for number in range(len(addresses.resolution.objects)):
+            here = {section for which, section in block.sections if which == number}
+            overflows = relocate(addresses, number, view, here) if here else []
+            if overflows:
+                raise overflow_error(addresses, overflows)
+        initial = bytes(view[addresses.layout.template : addresses.layout.template + block.filled])
+    wants = questions(addresses.resolution, demand.threads, block)
+    asked = [*wants.values()]
+    if demand.threads.static:
+        asked.append(Want("distance", None, 0))
+    request = ThreadRequest(initial, block.size if block else 0, block.align if block else 1, tuple(asked))
+    return replace(addresses, threads=answered([*wants], place.threads(request)))
+
+
+def fill_threads(addresses: Addresses, demand: Demand, view: memoryview) -> None:
+    """Write the slots by which code finds thread-local variables."""
+    for (kind, key), offset in addresses.layout.thread_slots.items():
+        if key == OWN_MODULE:
+            _pointer(view, offset, addresses.threads.module if addresses.threads else 0)
+        elif kind == "descriptor":
+            number, symbol = demand.threads.descriptors[key]
+            view[offset : offset + 16] = (addresses.thread_letter(number, symbol, "C") or 0).to_bytes(16, "little")
+        elif kind == "pair":
+            number, symbol = demand.threads.pairs[key]
+            _pointer(view, offset, addresses.thread_letter(number, symbol, "M") or 0)
+            _pointer(view, offset + POINTER_SIZE, addresses.thread_letter(number, symbol, "D") or 0)
+        else:
+            _pointer(view, offset, addresses.thread_letter(*demand.threads.distances[key], "T") or 0)
 
 
 def _pointer(view: memoryview, offset: int, value: int) -> None:

@@ -21,7 +21,7 @@ from rtlinker.x86_64.rules import RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from rtlinker.errors import RelocationError
     from rtlinker.x86_64.rules import Field
@@ -51,17 +51,19 @@ def is_quiet(section: str) -> bool:
     return section in QUIET or section.startswith(tuple([name + "." for name in QUIET]))
 
 
-def relocate(addresses: Addresses, number: int, memory: memoryview) -> list[Overflow]:
+def relocate(
+    addresses: Addresses, number: int, memory: memoryview, only: Container[int] | None = None
+) -> list[Overflow]:
     """Apply all relocations of object `number` to the image's bytes; the sites whose value did not fit.
 
-    `memory` is the whole image, its start at `addresses.base`. Raises RelocationError for a reference into a
-    discarded COMDAT section.
+    `memory` is the whole image, its start at `addresses.base`; `only` are the sections to relocate, if not all. Raises
+    RelocationError for a reference into a discarded COMDAT section.
     """
     object, discarded = addresses.resolution.objects[number], addresses.resolution.discarded[number]
     known: dict[int, _Site] = {}
     overflows: list[Overflow] = []
     for table in object.relocations:
-        if table.section not in discarded:
+        if table.section not in discarded and (only is None or table.section in only):
             _relocate_table(addresses, number, table, memory, known, overflows)
     return overflows
 
@@ -112,6 +114,8 @@ def _write_wrapped(memory: memoryview, at: int, value: int, field: Field) -> boo
     return True
 
 
+MASK64 = (1 << 64) - 1
+
 WRITERS: dict[str, Callable[[memoryview, int, int], None]] = {
     "none": lambda memory, at, value: None,
     "word8": Struct("<B").pack_into,
@@ -120,6 +124,7 @@ WRITERS: dict[str, Callable[[memoryview, int, int], None]] = {
     "signed32": Struct("<i").pack_into,
     "unsigned32": Struct("<I").pack_into,
     "word64": Struct("<q").pack_into,
+    "descriptor": lambda memory, at, value: Struct("<QQ").pack_into(memory, at, value & MASK64, value >> 64),
 }
 """What writes each field, by its name; struct.error says that a value is not in the plain range."""
 
@@ -136,7 +141,7 @@ def _prepare(addresses: Addresses, number: int, table: Relocations, info: int, o
         value = letter_value(addresses, number, symbol, letter, rule.direct)
         if value is None:
             if not is_quiet(object.sections.names[table.section]):
-                raise lost_target(object, table, offset, rule, symbol)
+                raise lost_target(addresses.resolution, number, (table, offset, info))
             return None
         target += sign * value
     plain = (addresses.letter_s(number, symbol) or 0) if rule.relaxable else 0
@@ -154,7 +159,9 @@ def letter_value(addresses: Addresses, number: int, symbol: int, letter: str, di
     if letter == "G":
         # the slot of a symbol without a place would hold 0, and the code would read or call that
         return None if addresses.letter_s(number, symbol) is None else addresses.letter_g(number, symbol)
-    return addresses.letter_z(number, symbol)
+    if letter == "Z":
+        return addresses.letter_z(number, symbol)
+    return addresses.thread_letter(number, symbol, letter)
 
 
 def _relax(target: int, memory: memoryview, at: int, place: int) -> bool:

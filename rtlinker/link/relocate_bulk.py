@@ -6,7 +6,7 @@ itself, nearly all of them in a large object, are computed as one column. Every 
 whether a symbol has none, because its section was discarded, is a column of its own.
 
 Rule by rule is not the order of the records. That only matters where sites overlap, which no compiler writes: such an
-object is left to `link.relocate`.
+object is left to `link.relocate`, as is one with a site of 16 bytes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
     places += columns.offsets
     kinds = numpy.flatnonzero(numpy.bincount(columns.types, minlength=64)).tolist()
     groups = [(RULES[kind], numpy.flatnonzero(columns.types == kind)) for kind in kinds if RULES[kind].field.width]
-    if _overlap(columns, places, groups, len(memory)):
+    if any(rule.field.width > 8 for rule, _ in groups) or _overlap(columns, places, groups, len(memory)):
         return relocate(addresses, number, memory)
     image = numpy.frombuffer(memory, dtype=numpy.uint8)
     symbols = _SymbolColumns(addresses, number)
@@ -64,9 +64,7 @@ def relocate_bulk(addresses: Addresses, number: int, columns: Columns, memory: m
         overflows += sites.apply(image)
         lost += sites.lost
     if lost:
-        table, offset, info = columns.record(min(lost))
-        object = addresses.resolution.objects[number]
-        raise lost_target(object, table, offset, RULES[info & 0xFFFFFFFF], info >> 32)
+        raise lost_target(addresses.resolution, number, columns.record(min(lost)))
     return overflows
 
 
@@ -115,10 +113,16 @@ class _SymbolColumns:
             object = self.addresses.resolution.objects[self.number]
             sections, values = section_array(object, numpy), symbol_array(object, numpy)["value"].astype(numpy.int64)
             starts = numpy.array(self.addresses.layout.sections[self.number], dtype=numpy.int64)
+            for which, section in self.addresses.layout.block.sections if self.addresses.layout.block else ():
+                if which == self.number:
+                    starts[section] = -1
             inside, absolute = numpy.where(sections > 0, sections, 0), sections == ABSOLUTE
             own = numpy.where(absolute, values, starts[inside] + self.addresses.base + values)
             gone = ~absolute & ((sections <= 0) | (starts[inside] < 0))
             own[0], gone[0] = 0, False
+            for which, symbol in self.addresses.layout.ifuncs:
+                if which == self.number:
+                    own[symbol] = self.addresses.of_own(which, symbol)
             self._own = own, gone
         return self._own
 

@@ -17,12 +17,16 @@ class InObject(Fact):
 
 
 class Common(Fact):
-    """A COMMON block of the link: as large as the largest and as aligned as the strictest tentative definition."""
+    """A COMMON block of the link: as large as the largest and as aligned as the strictest tentative definition.
+
+    `large` ones go to the large segment; with `thread` every thread has one (.tls_common of GNU as).
+    """
 
     name: str
     size: int
     align: int
     large: bool
+    thread: bool = False
 
 
 class LinkerDefined(Fact):

@@ -74,7 +74,7 @@ def _bind(names: Names) -> tuple[list[dict[int, Binding]], dict[str, list[tuple[
             if name not in meanings:
                 meanings[name] = _meaning(names, name, name not in hidden, section_names, given)
             meaning = meanings[name]
-            if meaning is None and object.symbols.bind(at) == STB_WEAK:
+            if meaning is None and object.symbols.bind(at) == STB_WEAK and name not in names.thread_local:
                 meaning = nothing(name)
             if meaning is None:
                 undefined.setdefault(name, []).append((number, at))

@@ -13,12 +13,15 @@ from __future__ import annotations
 from struct import iter_unpack
 
 from rtlinker.arrays import arrays_for
-from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
+from rtlinker.elf.constants import SHF_ALLOC, SHF_EXECINSTR
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
-from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
+from rtlinker.errors import BadObjectError, LinkError, RelocationError
 from rtlinker.facts import Fact
-from rtlinker.link.resolution import Key, Resolution
+from rtlinker.link.resolution import InObject, Key, Resolution
+from rtlinker.link.scan_sites import first_site, key_of
+from rtlinker.link.scan_threads import ThreadCollector, is_thread_local
 from rtlinker.link.scope import Definition
+from rtlinker.link.thread_block import NO_DEMAND, ThreadDemand
 from rtlinker.x86_64.rules import RULES, Rule, rule_name
 
 TYPE_CHECKING = False
@@ -40,6 +43,11 @@ class Demand(Fact):
     low: tuple[int, int] | None
     sized: dict[Key, Definition]
     """Definitions outside of the link whose size a site holds and that did not come with one."""
+    ifuncs: tuple[tuple[int, int], ...] = ()
+    """(object, symbol) of each indirect function of the link."""
+    indirect: tuple[tuple[int, int, int], ...] = ()
+    """(object, section, offset) of each word that is to hold what the function it names returns (IRELATIVE)."""
+    threads: ThreadDemand = NO_DEMAND
 
 
 def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Columns] | None = None) -> Demand:
@@ -51,8 +59,7 @@ def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Column
     """
     collector = _Collector(resolution)
     for number, object in enumerate(resolution.objects):
-        _refuse_tls(object, resolution.discarded[number])
-        _refuse_ifuncs(object, resolution.indexes[number].ifuncs)
+        collector.take_ifuncs(number)
         if arrays_for(object.sites, engine):
             pairs = _pairs_by_arrays(resolution, number, {} if decoded is None else decoded)
         else:
@@ -109,26 +116,6 @@ def bad_record(object: Object, table: Relocations, offset: int, info: int) -> Ba
     return BadObjectError(object.name, "relocation outside its section", found, where)
 
 
-def _refuse_tls(object: Object, discarded: frozenset[int]) -> None:
-    for index in object.sections.allocated:
-        if object.sections.flags[index] & SHF_TLS and object.sections.sizes[index] and index not in discarded:
-            raise UnsupportedError(
-                "thread-local storage",
-                "thread-local variables are not supported yet",
-                [("file", object.name), ("section", object.sections.names[index])],
-            )
-
-
-def _refuse_ifuncs(object: Object, ifuncs: tuple[int, ...]) -> None:
-    for symbol in ifuncs:
-        if object.symbols.section(symbol):
-            raise UnsupportedError(
-                "ifunc",
-                "indirect functions (ifunc) are not supported yet",
-                [("file", object.name), ("symbol", object.symbols.name(symbol))],
-            )
-
-
 class _Collector:
     """Gathers what the sites ask for."""
 
@@ -139,11 +126,33 @@ class _Collector:
         self.direct: dict[Key, Definition] = {}
         self.low: tuple[int, int] | None = None
         self.sized: dict[Key, Definition] = {}
+        self.ifuncs: list[tuple[int, int]] = []
+        self.indirect: list[tuple[int, int, int]] = []
+        self.threads: ThreadCollector | None = None
+
+    def take_ifuncs(self, number: int) -> None:
+        """Note the indirect functions that an object defines. Raises BadObjectError for one that is not in code."""
+        object, discarded = self.resolution.objects[number], self.resolution.discarded[number]
+        for symbol in self.resolution.indexes[number].ifuncs:
+            section = object.symbols.section(symbol)
+            if not section or section in discarded:
+                continue
+            if section < 0 or not object.sections.flags[section] & SHF_EXECINSTR:
+                found = object.sections.names[section] if section > 0 else "no section"
+                where = object.symbol_title(symbol)
+                raise BadObjectError(object.name, "indirect function without code", found, where)
+            self.ifuncs.append((number, symbol))
 
     def look(self, number: int, type: int, symbol: int) -> None:
         """One kind of site of object `number`: a rule together with a symbol."""
         rule, object = RULES[type], self.resolution.objects[number]
-        if rule.sort != "object":
+        if rule.sort == "indirect":
+            self.indirect += _sites_of(object, self.resolution.discarded[number], number, symbol << 32 | type)
+        elif rule.sort == "tls":
+            self.threads = self.threads or ThreadCollector(self.resolution)
+            self.threads.look(number, rule, symbol)
+            return
+        elif rule.sort != "object":
             raise _refused(object, self.resolution.discarded[number], rule, symbol)
         meaning = self.resolution.bound[number].get(symbol)
         if rule.needs_slot:
@@ -172,7 +181,9 @@ class _Collector:
         stubs = dict(sorted(self.stubs.items(), key=_where))
         direct = {key: self.direct[key] for key in stubs if key in self.direct}
         sized = dict(sorted(self.sized.items(), key=lambda entry: str(entry[0])))
-        return Demand(slots, stubs, direct, self.low, sized)
+        indirect = tuple(sorted(self.indirect))
+        threads = self.threads.demand() if self.threads else NO_DEMAND
+        return Demand(slots, stubs, direct, self.low, sized, tuple(self.ifuncs), indirect, threads)
 
 
 def _first(demands: dict[Key, tuple[int, int]], key: Key, where: tuple[int, int]) -> None:
@@ -185,38 +196,41 @@ def _where(entry: tuple[Key, tuple[int, int]]) -> tuple[int, int]:
     return entry[1]
 
 
-def key_of(object: Object, number: int, symbol: int) -> Key:
-    """What identifies a symbol across the objects of a link."""
-    if symbol < object.symbols.first_global:
-        return number, symbol
-    return object.symbols.name(symbol)
-
-
-def first_site(object: Object, discarded: frozenset[int], info: int) -> str:
-    """The first place of an object with this r_info, as people read it."""
-    return next(
-        object.site_title(table.section, offset)
+def _sites_of(object: Object, discarded: frozenset[int], number: int, info: int) -> list[tuple[int, int, int]]:
+    """Every (object, section, offset) with this r_info. Raises BadObjectError for one in code, which is read-only."""
+    sites = [
+        (number, table.section, offset)
         for table in object.relocations
         if table.section not in discarded
         for offset, there, _ in iter_unpack("<QQq", table.table)
         if there == info
-    )
+    ]
+    for _, section, offset in sites:
+        if object.sections.flags[section] & SHF_EXECINSTR:
+            place = object.site_title(section, offset)
+            raise BadObjectError(object.name, "address chosen at run time in code", rule_name(info & 0xFFFFFFFF), place)
+    return sites
 
 
-def _refused(object: Object, discarded: frozenset[int], rule: Rule, symbol: int) -> Exception:
-    site, target = first_site(object, discarded, symbol << 32 | rule.number), object.symbol_title(symbol)
-    if rule.sort == "tls":
-        return UnsupportedError(
-            "thread-local storage",
-            "thread-local variables are not supported yet",
-            [("site", site), ("rule", rule.name), ("target", target)],
-        )
+def _refused(object: Object, discarded: frozenset[int], rule: Rule, symbol: int) -> BadObjectError:
+    site = first_site(object, discarded, symbol << 32 | rule.number)
     return BadObjectError(object.name, "relocation that only a dynamic linker handles", rule.name, site)
 
 
-def lost_target(object: Object, table: Relocations, offset: int, rule: Rule, symbol: int) -> LinkError:
-    """A kept section refers to something that has no place: discarded, not loaded, or not defined at all."""
+def lost_target(resolution: Resolution, number: int, record: tuple[Relocations, int, int]) -> LinkError:
+    """A kept section refers to something that has no place: discarded, not loaded, thread-local or not defined at all.
+
+    The record is its table, offset in the section and r_info.
+    """
+    (table, offset, info), object = record, resolution.objects[number]
+    rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     site, title = object.site_title(table.section, offset), object.symbol_title(symbol)
+    meaning = resolution.bound[number].get(symbol) or InObject(number, symbol)
+    if is_thread_local(resolution, meaning):
+        headline, hint = "address of a thread-local variable", "each thread has its own: declare it thread-local here"
+        return RelocationError(headline, site, str(rule), title, hint=hint)
+    if isinstance(meaning, InObject):
+        object, symbol = resolution.objects[meaning.object], meaning.symbol
     section = object.symbols.section(symbol)
     if section <= 0:
         return BadObjectError(object.name, "relocation against a local symbol without a place", title, site)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         def find(self, name: str, version: str | None = None) -> Definition | None:
             """The definition of a name, or None. `version` is what follows the @ of `memcpy@GLIBC_2.2.5`."""
 
+        def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+            """The definition of a thread-local name, or None."""
+
         def examine(self, definition: Definition) -> Definition:
             """The same definition with kind, size and writable filled in as far as they can be known."""
 
@@ -50,10 +53,22 @@ if TYPE_CHECKING:
             """The member at such a position."""
 
 
+class ThreadVariable(Fact):
+    """A thread-local variable as the dynamic linker knows it: a symbol of a loaded library, and bytes from there.
+
+    `library` is the path that ld.so has for it.
+    """
+
+    library: str
+    symbol: str
+    offset: int
+
+
 class Definition(Fact):
     """An address that a name has outside of the link. `address` is absolute; `size` is bytes, 0 when unknown.
 
-    `kind` is `function`, `data`, `tls`, `constant` (a number, not a place) or None when nobody has looked yet.
+    `kind` is `function`, `data`, `tls`, `constant` (a number, not a place) or None when nobody has looked yet. A
+    thread-local one has a `variable` in place of an address.
     """
 
     name: str
@@ -62,6 +77,7 @@ class Definition(Fact):
     kind: str | None = None
     size: int = 0
     writable: bool = True
+    variable: ThreadVariable | None = None
 
 
 def is_scope(provider: Source | Scope) -> TypeGuard[Scope]:
@@ -93,6 +109,11 @@ class Table:
             if exact:
                 return exact
         return self._definitions.get(name)
+
+    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+        """The definition, when the table says that it is thread-local."""
+        found = self.find(name, version)
+        return found if found is not None and found.kind == "tls" else None
 
     def examine(self, definition: Definition) -> Definition:
         """The definition as it was given."""

@@ -11,6 +11,7 @@ import ctypes
 from rtlinker.errors import LinkError
 from rtlinker.link.image import Image
 from rtlinker.live.frames import register_frames
+from rtlinker.live.indirect import resolve_ifuncs
 from rtlinker.live.scopes import ImageScope
 
 TYPE_CHECKING = False
@@ -99,10 +100,17 @@ def copy_mirrors(image: Image, memory: Reservation, undo: UndoStack) -> None:
         ctypes.memmove(image.address + image.layout.mirrors[key], known.address, known.size)
 
 
-def protect(image: Image, memory: Reservation, undo: UndoStack) -> None:
-    """Give every segment its protection; from here on no page is writable and executable, and none ever was."""
+def protect_code(image: Image, memory: Reservation, undo: UndoStack) -> None:
+    """Make code executable; from here on no page is writable and executable, and none ever was."""
     for segment in image.layout.segments:
-        if segment.letters != "rw-":
+        if segment.letters == "r-x":
+            memory.protect(segment.offset, segment.size, segment.letters)
+
+
+def protect_constants(image: Image, memory: Reservation, undo: UndoStack) -> None:
+    """Make read-only what is constant, slots and pointers of stubs included."""
+    for segment in image.layout.segments:
+        if segment.letters == "r--":
             memory.protect(segment.offset, segment.size, segment.letters)
 
 
@@ -112,4 +120,10 @@ def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
         act(image, memory, undo)
 
 
-_INSTALLERS: tuple[Callable[[Image, Reservation, UndoStack], None], ...] = (copy_mirrors, protect, register_frames)
+_INSTALLERS: tuple[Callable[[Image, Reservation, UndoStack], None], ...] = (
+    copy_mirrors,
+    protect_code,
+    resolve_ifuncs,
+    protect_constants,
+    register_frames,
+)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from rtlinker.host.memory import Reservation
+    from rtlinker.link.thread_block import ThreadAnswer, ThreadRequest
     from rtlinker.live.undo import UndoStack
 
 EXPECTED_REACH = 3 * GIB // 2
@@ -36,3 +37,9 @@ class ProcessPlace:
         reservation = memory.reserve(size, align, low, reach, span)
         self._undo.push(reservation.release)
         return reservation
+
+    def threads(self, request: ThreadRequest) -> ThreadAnswer:
+        """See `give_thread_storage`."""
+        from rtlinker.live.thread_storage import give_thread_storage
+
+        return give_thread_storage(request, self._undo)

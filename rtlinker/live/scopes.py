@@ -6,13 +6,14 @@ from rtlinker.elf.constants import STB_WEAK
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.resolution import Common, InObject
-from rtlinker.link.scope import Definition
+from rtlinker.link.scope import Definition, ThreadVariable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import KeysView
 
     from rtlinker.elf.object import Object
+    from rtlinker.host.loaded import LoadedLibrary
     from rtlinker.link.image import Image
 
 
@@ -65,9 +66,29 @@ class ProcessScope:
         kind = {"function": "function", "ifunc": "function", "data": "data"}.get(found.type)
         return Definition(name, found.address, found.library, kind, found.size)
 
+    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+        """The first loaded library, in the dynamic linker's order, that defines a thread-local variable so."""
+        from rtlinker.host.loaded import loaded_libraries
+
+        for library in loaded_libraries():
+            found = _thread_local(library, name, version)
+            if found is not None:
+                return found
+        return None
+
     def examine(self, definition: Definition) -> Definition:
         """See `examine`."""
         return examine(definition)
+
+
+def _thread_local(library: LoadedLibrary, name: str, version: str | None) -> Definition | None:
+    from rtlinker.host.loaded import find_in_library
+
+    found = find_in_library(library, name, version)
+    if found is None or found.type != "tls":
+        return None
+    variable = ThreadVariable("" if library.is_program else library.path, name, 0)
+    return Definition(name, 0, library.name, "tls", found.size, variable=variable)
 
 
 class LibraryScope:
@@ -81,6 +102,15 @@ class LibraryScope:
         """What dlsym says for this library."""
         address = dynamic.find_symbol(name, version, self.handle)
         return None if address is None else Definition(name, address, self.name)
+
+    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+        """The thread-local variable of that name in this library or in one it has loaded."""
+        from rtlinker.host.loaded import loaded_libraries
+
+        for library in loaded_libraries():
+            if library.base == dynamic.base_of(self.handle):
+                return _thread_local(library, name, version)
+        return None
 
     def examine(self, definition: Definition) -> Definition:
         """See `examine`."""
@@ -106,14 +136,27 @@ class ImageScope:
             return None
         return self._definition(full)
 
+    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+        """The image's own definition of a thread-local name that it exports."""
+        found = self.find(name, version)
+        return found if found is not None and found.variable is not None else None
+
     def _definition(self, name: str) -> Definition | None:
         resolution = self.image.resolution
         found = resolution.find(name)
-        address = None if found is None else self.image.addresses.of_binding(found)
-        if found is None or address is None:
+        if found is None:
+            return None
+        size = found.size if isinstance(found, Common) else resolution.symbol(found).size
+        block, threads = self.image.layout.block, self.image.addresses.threads
+        offset = block.offset_of(resolution, found) if block else None
+        if offset is not None and threads and threads.own:
+            self.used = True
+            variable = replace(threads.own, offset=offset)
+            return Definition(name, 0, self._place(name), "tls", size, variable=variable)
+        address = self.image.addresses.of_binding(found)
+        if address is None:
             return None
         self.used = True
-        size = found.size if isinstance(found, Common) else resolution.symbol(found).size
         return Definition(name, address, self._place(name), size=size)
 
     def _place(self, name: str) -> str:

@@ -17,11 +17,24 @@ LETTERS = {
     "G": "the symbol's slot, relative to GOT; the slot holds the symbol's address",
     "L": "the address of the symbol where every site of the image reaches it, else of its stub",
     "Z": "the size of the symbol in bytes",
+    "M": "the number of the module (a loaded library) that has the thread-local variable",
+    "D": "the variable's offset in that module's block, in bytes",
+    "T": "the variable's distance from the thread pointer, in bytes; only variables of static blocks have one",
+    "C": "the variable's descriptor (TLSDESC): the address of a function and its argument",
+    "GD": "the address of two slots that hold M and D, as `__tls_get_addr` takes them",
+    "LD": "the address of two slots that hold the M of the link's own block and 0",
+    "GT": "the address of a slot that holds T",
+    "GC": "the address of two slots that hold C",
     "B": "the address at which a shared library was loaded; no object has a use for it",
 }
 """What each letter of a formula stands for. All addresses are absolute."""
 
-PLACES = {"object": "object", "tls": "thread-local: not yet", "dynamic": "dynamic linker only"}
+PLACES = {
+    "object": "object",
+    "indirect": "object, answered at run time",
+    "tls": "object, thread-local",
+    "dynamic": "dynamic linker only",
+}
 """Where a rule of each sort can stand."""
 
 INTRODUCTION = """\
@@ -44,11 +57,11 @@ The field is what is written: how many bits, and which values fit. A value that 
 value, since addresses are computed modulo 2^64. 8- and 16-bit fields take what fits as a signed or as an unsigned
 number, as GNU ld does.
 
-A rule stands in one of three places:
+A rule stands in one of these places:
 
 - `object`: a relocatable object may contain it, and it is applied.
-- `thread-local: not yet`: it serves thread-local variables, which this version refuses with an
-  [UnsupportedError](errors/UnsupportedError.md).
+- `object, answered at run time`: what the formula gives is a function, and the site gets what that function returns.
+- `object, thread-local`: against thread-local symbols only, and those take no other rules.
 - `dynamic linker only`: only linked files contain it; in an object it is a
   [BadObjectError](errors/BadObjectError.md).
 

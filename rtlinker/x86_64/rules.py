@@ -8,6 +8,13 @@ every error text read the same row. A formula is a signed sum of the psABI's let
     G    the symbol's slot, relative to GOT    L     the address of the symbol's stub, or S where a stub is not needed
     Z    the symbol's size in bytes
 
+and, for thread-local variables, where the psABI has no letters ("ELF Handling for Thread-Local Storage"):
+
+    M    the number of the module that has the variable       D    its offset in that module's block
+    T    its distance from the thread pointer                 C    its descriptor: a function and its argument
+    GD   the address of the slots that hold M and D           LD   of those that hold the link's own M and 0
+    GT   the address of the slot that holds T                 GC   of the slots that hold C
+
 A field says how many bits are written and which values fit. GNU ld's choices are ours, since objects are written for
 it: 8 and 16 bits take a value that fits as signed or as unsigned, R_X86_64_32 must be unsigned, R_X86_64_32S signed.
 """
@@ -41,11 +48,13 @@ SIGNED32 = Field("signed32", 4, -(1 << 31), (1 << 31) - 1, "signed 32 bits")
 WORD64 = Field("word64", 8, -(1 << 64), 1 << 65, "64 bits")
 """Arithmetic is modulo 2**64 (psABI 4.4), so every sum of three addresses fits."""
 
-LETTERS = ("S", "A", "P", "GOT", "G", "L", "Z")
+DESCRIPTOR = Field("descriptor", 16, 0, (1 << 128) - 1, "128 bits")
+
+LETTERS = ("S", "A", "P", "GOT", "G", "L", "Z", "M", "D", "T", "C", "GD", "LD", "GT", "GC")
 
 
 class Rule(Fact):
-    """One row. `sort` is `object` (can stand in a .o), `tls`, or `dynamic` (only a dynamic linker meets it)."""
+    """One row. `sort` is `object` (can stand in a .o), `tls`, `indirect`, or `dynamic` (only in linked files)."""
 
     number: int
     name: str
@@ -121,14 +130,14 @@ def _rows() -> tuple[Rule, ...]:
         Rule(13, "R_X86_64_PC16", "S + A - P", WORD16),
         Rule(14, "R_X86_64_8", "S + A", WORD8),
         Rule(15, "R_X86_64_PC8", "S + A - P", SIGNED8),
-        Rule(16, "R_X86_64_DTPMOD64", "", WORD64, "tls"),
-        Rule(17, "R_X86_64_DTPOFF64", "", WORD64, "tls"),
-        Rule(18, "R_X86_64_TPOFF64", "", WORD64, "tls"),
-        Rule(19, "R_X86_64_TLSGD", "", SIGNED32, "tls"),
-        Rule(20, "R_X86_64_TLSLD", "", SIGNED32, "tls"),
-        Rule(21, "R_X86_64_DTPOFF32", "", SIGNED32, "tls"),
-        Rule(22, "R_X86_64_GOTTPOFF", "", SIGNED32, "tls"),
-        Rule(23, "R_X86_64_TPOFF32", "", SIGNED32, "tls"),
+        Rule(16, "R_X86_64_DTPMOD64", "M", WORD64, "tls"),
+        Rule(17, "R_X86_64_DTPOFF64", "D + A", WORD64, "tls"),
+        Rule(18, "R_X86_64_TPOFF64", "T + A", WORD64, "tls"),
+        Rule(19, "R_X86_64_TLSGD", "GD + A - P", SIGNED32, "tls"),
+        Rule(20, "R_X86_64_TLSLD", "LD + A - P", SIGNED32, "tls"),
+        Rule(21, "R_X86_64_DTPOFF32", "D + A", SIGNED32, "tls"),
+        Rule(22, "R_X86_64_GOTTPOFF", "GT + A - P", SIGNED32, "tls"),
+        Rule(23, "R_X86_64_TPOFF32", "T + A", SIGNED32, "tls"),
         Rule(24, "R_X86_64_PC64", "S + A - P", WORD64),
         Rule(25, "R_X86_64_GOTOFF64", "S + A - GOT", WORD64),
         Rule(26, "R_X86_64_GOTPC32", "GOT + A - P", SIGNED32),
@@ -139,24 +148,24 @@ def _rows() -> tuple[Rule, ...]:
         Rule(31, "R_X86_64_PLTOFF64", "L + A - GOT", WORD64),
         Rule(32, "R_X86_64_SIZE32", "Z + A", UNSIGNED32),
         Rule(33, "R_X86_64_SIZE64", "Z + A", WORD64),
-        Rule(34, "R_X86_64_GOTPC32_TLSDESC", "", SIGNED32, "tls"),
+        Rule(34, "R_X86_64_GOTPC32_TLSDESC", "GC + A - P", SIGNED32, "tls"),
         Rule(35, "R_X86_64_TLSDESC_CALL", "", NONE, "tls"),
-        Rule(36, "R_X86_64_TLSDESC", "", WORD64, "tls"),
-        Rule(37, "R_X86_64_IRELATIVE", "B + A", WORD64, "dynamic"),
+        Rule(36, "R_X86_64_TLSDESC", "C", DESCRIPTOR, "tls"),
+        Rule(37, "R_X86_64_IRELATIVE", "S + A", WORD64, "indirect"),
         Rule(38, "R_X86_64_RELATIVE64", "B + A", WORD64, "dynamic"),
         Rule(39, "R_X86_64_PC32_BND", "S + A - P", SIGNED32, note="deprecated"),
         Rule(40, "R_X86_64_PLT32_BND", "L + A - P", SIGNED32, note="deprecated"),
         Rule(41, "R_X86_64_GOTPCRELX", "G + GOT + A - P", SIGNED32, relaxable=2),
         Rule(42, "R_X86_64_REX_GOTPCRELX", "G + GOT + A - P", SIGNED32, relaxable=3),
         Rule(43, "R_X86_64_CODE_4_GOTPCRELX", "G + GOT + A - P", SIGNED32, relaxable=4),
-        Rule(44, "R_X86_64_CODE_4_GOTTPOFF", "", SIGNED32, "tls"),
-        Rule(45, "R_X86_64_CODE_4_GOTPC32_TLSDESC", "", SIGNED32, "tls"),
+        Rule(44, "R_X86_64_CODE_4_GOTTPOFF", "GT + A - P", SIGNED32, "tls"),
+        Rule(45, "R_X86_64_CODE_4_GOTPC32_TLSDESC", "GC + A - P", SIGNED32, "tls"),
         Rule(46, "R_X86_64_CODE_5_GOTPCRELX", "G + GOT + A - P", SIGNED32, note="never relaxed here"),
-        Rule(47, "R_X86_64_CODE_5_GOTTPOFF", "", SIGNED32, "tls"),
-        Rule(48, "R_X86_64_CODE_5_GOTPC32_TLSDESC", "", SIGNED32, "tls"),
+        Rule(47, "R_X86_64_CODE_5_GOTTPOFF", "GT + A - P", SIGNED32, "tls"),
+        Rule(48, "R_X86_64_CODE_5_GOTPC32_TLSDESC", "GC + A - P", SIGNED32, "tls"),
         Rule(49, "R_X86_64_CODE_6_GOTPCRELX", "G + GOT + A - P", SIGNED32, note="never relaxed here"),
-        Rule(50, "R_X86_64_CODE_6_GOTTPOFF", "", SIGNED32, "tls"),
-        Rule(51, "R_X86_64_CODE_6_GOTPC32_TLSDESC", "", SIGNED32, "tls"),
+        Rule(50, "R_X86_64_CODE_6_GOTTPOFF", "GT + A - P", SIGNED32, "tls"),
+        Rule(51, "R_X86_64_CODE_6_GOTPC32_TLSDESC", "GC + A - P", SIGNED32, "tls"),
     )
 
 

@@ -15,7 +15,11 @@ int *pick(int i) { return table + i; }
 FAILURES = {
     "undefined": ("int missing(void); int f(void) { return missing(); }", rtlinker.UndefinedSymbolsError),
     "unreachable data": ("extern int optind; int f(void) { return optind; }", rtlinker.RelocationError),
-    "thread-local": ("__thread int t; int f(void) { return t; }", rtlinker.UnsupportedError),
+    "thread-local": ("__thread int t[9999]; int f(void) { return t[0]; }", rtlinker.ThreadStorageError),
+    "thread-local, then overflow": (
+        '__thread int t; int f(void) { return t; } __asm__(".data; .byte once");',
+        rtlinker.RelocationOverflowError,
+    ),
     "duplicate": ("int once = 2;", rtlinker.DuplicateSymbolError),
     "overflow": ('__asm__(".data; .byte once");', rtlinker.RelocationOverflowError),
 }

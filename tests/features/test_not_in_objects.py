@@ -10,49 +10,7 @@ DYNAMIC = {
     6: "R_X86_64_GLOB_DAT",
     7: "R_X86_64_JUMP_SLOT",
     8: "R_X86_64_RELATIVE",
-    37: "R_X86_64_IRELATIVE",
 }
-THREAD_LOCAL = "__thread int mine = 3; int get(void) { return mine; }"
-IFUNC = """
-static int one(void) { return 1; }
-static int (*choose(void))(void) { return one; }
-int chosen(void) __attribute__((ifunc("choose")));
-int call(void) { return chosen(); }
-int (*const pointer)(void) = chosen;
-"""
-
-
-@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic"])
-def test_thread_local_storage_is_unsupported(compile, in_child, flags):
-    path = compile(THREAD_LOCAL, flags=flags)
-    with pytest.raises(rtlinker.UnsupportedError) as caught:
-        in_child(lambda: rtlinker.load(path))
-    assert caught.value.feature == "thread-local storage"
-    assert str(path) in str(caught.value)
-
-
-@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic"])
-def test_a_reference_to_a_thread_local_variable_elsewhere_is_unsupported(compile, in_child, flags):
-    path = compile("extern __thread int errno_like; int get(void) { return errno_like; }", flags=flags)
-    other = compile("__thread int errno_like;", flags=flags)
-    with pytest.raises(rtlinker.UnsupportedError) as caught:
-        in_child(lambda: rtlinker.load(path, other))
-    assert caught.value.feature == "thread-local storage"
-
-
-@pytest.mark.parametrize("flags", ["-fPIC", "-fno-pic"])
-def test_an_indirect_function_is_unsupported(compile, in_child, flags):
-    path = compile(IFUNC, flags=flags)
-    with pytest.raises(rtlinker.UnsupportedError) as caught:
-        in_child(lambda: rtlinker.load(path))
-    assert caught.value.feature == "ifunc"
-    assert "chosen" in str(caught.value)
-
-
-def test_an_indirect_function_that_nobody_refers_to_is_not_called_by_name(compile, in_child):
-    path = compile(IFUNC.partition("int call")[0])
-    with pytest.raises(rtlinker.UnsupportedError):
-        in_child(lambda: rtlinker.load(path).chosen())
 
 
 @pytest.mark.parametrize("number", DYNAMIC)

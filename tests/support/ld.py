@@ -17,7 +17,8 @@ from rtlinker.elf.constants import SHF_ALLOC, SHF_WRITE, SHT_NOBITS, SHT_PROGBIT
 from rtlinker.elf.reader import read_object
 from rtlinker.elf.writer import ObjectWriter
 from rtlinker.link.pipeline import link
-from rtlinker.link.scope import Definition, Inputs, Table
+from rtlinker.link.scope import Definition, Inputs, Table, ThreadVariable
+from rtlinker.link.thread_block import ThreadAnswer
 from rtlinker.x86_64.rules import RULES
 
 
@@ -35,6 +36,18 @@ class Pretended:
         self.address = (self.address + align - 1) & -align
         self.view = memoryview(bytearray(size))
         return self
+
+    def threads(self, request):
+        return pretended_threads(request)
+
+
+def pretended_threads(request):
+    """Module 1 with its block right below the thread pointer, as in a program; others' variables are somewhere."""
+    distance = -(-(-request.size // request.align) * request.align)
+    own = {"pair": lambda at: (1, at), "distance": lambda at: (distance + at, 0), "descriptor": lambda at: (9, at)}
+    other = {"pair": (2, 0x40), "distance": (-0x1000, 0), "descriptor": (9, -0x1000 & (1 << 64) - 1)}
+    words = [other[want.kind] if want.variable else own[want.kind](want.offset) for want in request.wants]
+    return ThreadAnswer(tuple(words), ThreadVariable("", "block", 0), 1, distance)
 
 
 def link_at(paths, address, definitions=None, engine="auto", reader=read_object):

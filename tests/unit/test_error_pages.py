@@ -20,12 +20,13 @@ CLASSES = {
 MADE = {
     "LinkError": errors.LinkError("headline"),
     "BadObjectError": errors.BadObjectError("a.o", "headline"),
-    "UnsupportedError": errors.UnsupportedError("ifunc", "headline"),
+    "UnsupportedError": errors.UnsupportedError("lto", "headline"),
     "UndefinedSymbolsError": errors.UndefinedSymbolsError([errors.UndefinedSymbol("f", ["a.o"])]),
     "DuplicateSymbolError": errors.DuplicateSymbolError([("f", "a.o", "b.o")]),
     "RelocationError": errors.RelocationError("headline", "a.o:(.text+0x1)", "R_X86_64_PC32"),
     "RelocationOverflowError": errors.RelocationOverflowError("a.o:(.text+0x1)", "R_X86_64_PC32", "f", 1 << 40),
     "SignatureError": errors.SignatureError("headline"),
+    "ThreadStorageError": errors.ThreadStorageError(4096, 16, static=True),
     "ReloadError": errors.ReloadError("types", "headline"),
     "CrashError": errors.CrashError(11, "headline"),
 }

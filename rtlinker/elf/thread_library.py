@@ -1,0 +1,125 @@
+"""A shared library without code, made in memory, by which the dynamic linker is asked for thread-local storage.
+
+Only ld.so can give a thread that runs already its copy of a block, and only ld.so knows where other libraries' blocks
+are. It does both for any library that it loads. So we write one: a PT_TLS segment with the initial values, and some
+words, each with the dynamic relocation that makes ld.so write the answer there (psABI 4.4; gABI, Dynamic Section).
+
+    pair        R_X86_64_DTPMOD64 and R_X86_64_DTPOFF64
+    distance    R_X86_64_TPOFF64, which also makes ld.so give the variable's library a static block
+    descriptor  R_X86_64_TLSDESC
+
+The file is one readable and writable segment: headers, symbols, strings, hash table, relocations, words, block.
+"""
+
+from __future__ import annotations
+
+from struct import pack
+
+from rtlinker.elf.constants import EM_X86_64, ET_DYN, STB_GLOBAL, STT_TLS
+from rtlinker.facts import Fact
+from rtlinker.units import PAGE, align_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PT_LOAD, PT_DYNAMIC, PT_TLS, PT_GNU_STACK = 1, 2, 7, 0x6474E551
+DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_RELAENT, DT_STRSZ, DT_SYMENT = (
+    0, 1, 4, 5, 6, 7, 8, 9, 10, 11,
+)  # fmt: skip
+READ_WRITE = 6
+"""p_flags: no executable stack is asked for, and nothing here is code."""
+
+RULES = {"pair": (16, 17), "distance": (18,), "descriptor": (36,)}
+"""The numbers of the dynamic relocations for each kind of question."""
+
+ANSWER_SIZE = 16
+"""Bytes of an answer."""
+
+
+class Question(Fact):
+    """`kind` is a key of RULES; `symbol` is a thread-local symbol, of another library or the own block's."""
+
+    kind: str
+    symbol: str
+    offset: int
+
+
+def thread_library(
+    initial: bytes, size: int, align: int, symbol: str, questions: Sequence[Question], needed: Sequence[str] = ()
+) -> tuple[bytes, int]:
+    """The library's bytes, and where in it the answers lie, 16 bytes each, in the order of the questions.
+
+    It has a block of `size` bytes (0: none) beginning with `initial`, named `symbol`; `needed` are the libraries in
+    which ld.so looks for the symbols of the questions, after the global scope.
+    """
+    names = list(dict.fromkeys([question.symbol for question in questions if question.symbol != symbol]))
+    strings, positions = b"\0", {}
+    for name in (symbol, *names, *needed):
+        positions[name] = len(strings)
+        strings += name.encode("utf-8", "surrogateescape") + b"\0"
+    symbols = bytes(24) + pack("<IBBHQQ", positions[symbol], STB_GLOBAL << 4 | STT_TLS, 0, int(size > 0), 0, size)
+    for name in names:
+        symbols += pack("<IBBHQQ", positions[name], STB_GLOBAL << 4 | STT_TLS, 0, 0, 0, 0)
+    # one bucket: the chain leads through all symbols from the block's on
+    chain = [0, *range(2, len(names) + 2), 0]
+    table = pack(f"<{len(chain) + 3}I", 1, len(chain), 1, *chain)
+    headers, dynamic_size = 64 + 56 * 4, 16 * (len(needed) + 9)
+    at, places = headers, {}
+    count = sum([len(RULES[question.kind]) for question in questions])
+    parts = ("dynamic", dynamic_size), ("symbols", len(symbols)), ("table", len(table)), ("relocations", 24 * count)
+    for part, length in (*parts, ("words", ANSWER_SIZE * len(questions)), ("strings", len(strings))):
+        places[part] = at = align_up(at, 16)
+        at += length
+    places["block"] = block = align_up(at, max(align, 16))
+    relocations = _relocations(questions, [symbol, *names], places["words"])
+    contents = {
+        "dynamic": _dynamic(places, len(strings), len(relocations), [positions[name] for name in needed]),
+        "symbols": symbols,
+        "table": table,
+        "relocations": relocations,
+        "strings": strings,
+        "block": initial,
+    }
+    file = bytearray(block + len(initial))
+    file[:headers] = _headers(len(file), places["dynamic"], dynamic_size, (block, len(initial), size, align))
+    for part, content in contents.items():
+        file[places[part] : places[part] + len(content)] = content
+    return bytes(file), places["words"]
+
+
+def _relocations(questions: Sequence[Question], names: Sequence[str], words: int) -> bytes:
+    numbers = {name: number for number, name in enumerate(names, 1)}
+    found = b""
+    for position, question in enumerate(questions):
+        for word, rule in enumerate(RULES[question.kind]):
+            at = words + ANSWER_SIZE * position + 8 * word
+            found += pack("<QQq", at, numbers[question.symbol] << 32 | rule, question.offset)
+    return found
+
+
+def _dynamic(places: dict[str, int], strings: int, relocations: int, needed: Sequence[int]) -> bytes:
+    entries = [(DT_NEEDED, name) for name in needed]
+    entries += [
+        (DT_HASH, places["table"]), (DT_STRTAB, places["strings"]), (DT_SYMTAB, places["symbols"]),
+        (DT_STRSZ, strings), (DT_SYMENT, 24),
+        (DT_RELA, places["relocations"]), (DT_RELASZ, relocations), (DT_RELAENT, 24), (DT_NULL, 0),
+    ]  # fmt: skip
+    return b"".join([pack("<QQ", *entry) for entry in entries])
+
+
+def _headers(size: int, dynamic: int, dynamic_size: int, block: tuple[int, int, int, int]) -> bytes:
+    """The ELF header and four program headers; `block` is the PT_TLS segment's offset, file size, size, alignment."""
+    start, filled, room, align = block
+    loaded = max(align, PAGE) if room else PAGE
+    ident = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header = ident + pack("<HHIQQQIHHHHHH", ET_DYN, EM_X86_64, 1, 0, 64, 0, 0, 64, 56, 4, 64, 0, 0)
+    segments = (
+        (PT_LOAD, READ_WRITE, 0, size, size, loaded),
+        (PT_DYNAMIC, READ_WRITE, dynamic, dynamic_size, dynamic_size, 8),
+        (PT_GNU_STACK, READ_WRITE, 0, 0, 0, 16),
+        (PT_TLS if room else PT_GNU_STACK, 4 if room else READ_WRITE, start, filled, room, align),
+    )
+    for kind, flags, offset, file_size, memory_size, alignment in segments:
+        header += pack("<IIQQQQQQ", kind, flags, offset, offset, offset, file_size, memory_size, alignment)
+    return header

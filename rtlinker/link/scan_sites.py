@@ -1,0 +1,26 @@
+"""Sites and what names them: the keys of demands, and where a relocation first stands."""
+
+from __future__ import annotations
+
+from struct import iter_unpack
+
+from rtlinker.elf.object import Object
+from rtlinker.link.resolution import Key
+
+
+def key_of(object: Object, number: int, symbol: int) -> Key:
+    """What identifies a symbol across the objects of a link."""
+    if symbol < object.symbols.first_global:
+        return number, symbol
+    return object.symbols.name(symbol)
+
+
+def first_site(object: Object, discarded: frozenset[int], info: int) -> str:
+    """The first place of an object with this r_info, as people read it."""
+    return next(
+        object.site_title(table.section, offset)
+        for table in object.relocations
+        if table.section not in discarded
+        for offset, there, _ in iter_unpack("<QQq", table.table)
+        if there == info
+    )

@@ -1,0 +1,80 @@
+"""The thread-local part of the scan: what sites ask of the dynamic linker, and whether they may."""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import SHF_TLS
+from rtlinker.errors import LinkError, RelocationError
+from rtlinker.link.resolution import Common, InObject, Key, Resolution
+from rtlinker.link.scan_sites import first_site, key_of
+from rtlinker.link.scope import Definition
+from rtlinker.link.thread_block import ThreadDemand
+from rtlinker.x86_64.rules import Rule
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.link.resolution import Binding
+
+
+class ThreadCollector:
+    """Gathers what thread-local sites ask for."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        self.resolution = resolution
+        self.pairs: dict[Key, tuple[int, int]] = {}
+        self.distances: dict[Key, tuple[int, int]] = {}
+        self.descriptors: dict[Key, tuple[int, int]] = {}
+        self.local = False
+        self.static: tuple[int, int] | None = None
+
+    def look(self, number: int, rule: Rule, symbol: int) -> None:
+        """One kind of thread-local site of object `number`. Raises RelocationError where rule and symbol do not fit."""
+        letters = rule.terms
+        if "LD" in letters:  # which variable it names does not matter: the link's own block is meant
+            self.local = True
+            return
+        if not letters:
+            return
+        meaning = self.resolution.bound[number].get(symbol) or InObject(number, symbol)
+        own = not isinstance(meaning, Definition)
+        if not is_thread_local(self.resolution, meaning):
+            hint = "the variable must be declared thread-local everywhere or nowhere"
+            raise self._mismatch(number, rule, symbol, "thread-local relocation against an ordinary symbol", hint)
+        if "D" in letters and rule.field.width == 4 and not own:
+            hint = "local dynamic code (-ftls-model=local-dynamic) is for variables of the same link"
+            raise self._mismatch(number, rule, symbol, "offset in the own block of a variable that is elsewhere", hint)
+        key, where = key_of(self.resolution.objects[number], number, symbol), (number, symbol)
+        if "GD" in letters or (not own and ("M" in letters or "D" in letters)):
+            self.pairs.setdefault(key, where)
+        if "GT" in letters or (not own and "T" in letters):
+            self.distances.setdefault(key, where)
+        if "GC" in letters or "C" in letters:
+            self.descriptors.setdefault(key, where)
+        if own and self.static is None and ("GT" in letters or "T" in letters):
+            self.static = number, symbol << 32 | rule.number
+
+    def _mismatch(self, number: int, rule: Rule, symbol: int, headline: str, hint: str) -> LinkError:
+        object = self.resolution.objects[number]
+        site = first_site(object, self.resolution.discarded[number], symbol << 32 | rule.number)
+        return RelocationError(headline, site, str(rule), object.symbol_title(symbol), hint=hint)
+
+    def demand(self) -> ThreadDemand:
+        """All that was gathered, in the order of objects and their symbols, whichever engine looked."""
+        pairs, distances, descriptors = map(_ordered, (self.pairs, self.distances, self.descriptors))
+        return ThreadDemand(pairs, distances, descriptors, self.local, self.static)
+
+
+def _ordered(keys: dict[Key, tuple[int, int]]) -> dict[Key, tuple[int, int]]:
+    return dict(sorted(keys.items(), key=lambda entry: entry[1]))
+
+
+def is_thread_local(resolution: Resolution, meaning: Binding) -> bool:
+    """Whether what a reference means is a thread-local variable."""
+    if isinstance(meaning, Definition):
+        return meaning.variable is not None
+    if isinstance(meaning, Common):
+        return meaning.thread
+    if not isinstance(meaning, InObject):
+        return False
+    object = resolution.objects[meaning.object]
+    section = object.symbols.section(meaning.symbol)
+    return section > 0 and bool(object.sections.flags[section] & SHF_TLS)

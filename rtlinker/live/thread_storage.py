@@ -1,0 +1,65 @@
+"""Thread-local storage of an image, from the dynamic linker: see `elf.thread_library` for how it is asked."""
+
+from __future__ import annotations
+
+import ctypes
+from itertools import count
+
+from rtlinker.elf.thread_library import ANSWER_SIZE, Question, thread_library
+from rtlinker.errors import ThreadStorageError
+from rtlinker.host import dynamic
+from rtlinker.host.written_library import open_written_library
+from rtlinker.link.scope import ThreadVariable
+from rtlinker.link.thread_block import ThreadAnswer, ThreadRequest, Want
+from rtlinker.units import signed64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.live.undo import UndoStack
+
+STATIC_ALIGNMENT = 64
+"""What glibc's static block is aligned to, in bytes."""
+
+_serial = count()
+
+
+def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer:
+    """A block for every thread, also for those to come, and the answers to the request.
+
+    Raises ThreadStorageError when there is no room, with how to get more.
+    """
+    number = next(_serial)
+    own = ThreadVariable("", f"rtlinker.block.{number}", 0)
+    wants = ([Want("pair", None, 0)] if request.size else []) + list(request.wants)
+    questions = [_question(want, own) for want in wants]
+    needed = dict.fromkeys([want.variable.library for want in wants if want.variable and want.variable.library])
+    content, at = thread_library(request.initial, request.size, request.align, own.symbol, questions, [*needed])
+    try:
+        handle, path = open_written_library(content, number)
+    except OSError as error:
+        raise _no_room(request, str(error)) from None
+    undo.push(lambda: dynamic.close_library(handle))
+    raw = (ctypes.c_uint64 * (ANSWER_SIZE // 8 * len(wants))).from_address(dynamic.base_of(handle) + at)
+    words = tuple(zip(raw[0::2], raw[1::2]))
+    distances = [word for want, (word, _) in zip(wants, words) if want.kind == "distance" and want.variable is None]
+    if not request.size:
+        return ThreadAnswer(words, None, 0, None)
+    variable = ThreadVariable(path, own.symbol, 0)
+    return ThreadAnswer(words[1:], variable, words[0][0], signed64(distances[0]) if distances else None)
+
+
+def _question(want: Want, own: ThreadVariable) -> Question:
+    variable = want.variable or own
+    return Question(want.kind, variable.symbol, variable.offset + want.offset)
+
+
+def _no_room(request: ThreadRequest, reason: str) -> ThreadStorageError:
+    """Why the dynamic linker refused, with what helps."""
+    static = any(want.kind == "distance" for want in request.wants)
+    hint = None
+    if static and request.align > STATIC_ALIGNMENT:
+        hint = "compile with -fPIC: static thread-local storage is not aligned that strictly"
+    elif static:
+        room = max(1 << 16, 1 << (2 * request.size).bit_length())
+        hint = f"compile with -fPIC, or start with GLIBC_TUNABLES=glibc.rtld.optional_static_tls={room}"
+    return ThreadStorageError(request.size, request.align, static, [("reason", reason.rpartition(": ")[2])], hint)
