@@ -11,7 +11,7 @@ from rtlinker.live.collect import LOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -24,12 +24,24 @@ if TYPE_CHECKING:
 
 
 class Found:
-    """Where a name of a library is: `kind` is `function` or `data`, `address` absolute, `size` bytes (0: unknown)."""
+    """Where a name of a library is: `kind` is `function` or `data`, `size` bytes (0: unknown)."""
 
-    __slots__ = ("address", "kind", "live", "name", "object", "size")
+    __slots__ = ("_where", "kind", "live", "name", "object", "size")
 
-    def __init__(self, name: str, kind: str, address: int, size: int, object: Object | None, live: LiveImage) -> None:
-        self.name, self.kind, self.address, self.size, self.object, self.live = name, kind, address, size, object, live
+    def __init__(
+        self, name: str, kind: str, where: InObject | Common, size: int, object: Object | None, live: LiveImage
+    ) -> None:
+        self.name, self.kind, self._where, self.size, self.object, self.live = name, kind, where, size, object, live
+
+    @property
+    def address(self) -> int:
+        """The absolute address; of a thread-local variable that of the calling thread's copy."""
+        return self.live.address_of(self._where) or 0
+
+    @property
+    def place(self) -> int | Callable[[], int]:
+        """The address, or what to ask for it each time."""
+        return self.address if self.live.image.thread_place_of(self._where) is None else lambda: self.address
 
     @property
     def stands(self) -> bool:
@@ -106,7 +118,10 @@ class Library:
         return self._function(self.find(name), prototype)
 
     def address(self, name: str) -> int:
-        """The absolute address of a name of the library, valid until `unload`."""
+        """The absolute address of a name of the library, valid until `unload`.
+
+        Of a thread-local variable it is that of the calling thread's copy, valid as long as the thread lives.
+        """
         return self.find(name).address
 
     def declaration(self, found: Found) -> FunctionType | CType | None:
@@ -141,7 +156,7 @@ class Library:
         from rtlinker.bind.ctype import UNSIGNED_CHAR, Array
 
         declared = self.declaration(found)
-        return Data(found.address, declared or Array(UNSIGNED_CHAR, found.size), found.name, found.live)
+        return Data(found.place, declared or Array(UNSIGNED_CHAR, found.size), found.name, found.live)
 
     def find(self, name: str) -> Found:
         """Where a name is: of any visibility, static ones included, or of an archive's member, which is then linked.
@@ -198,18 +213,17 @@ class Library:
 
     def _found(self, name: str, live: LiveImage, where: InObject | Common) -> Found | None:
         image = live.image
-        address = image.addresses.of_binding(where)
-        if address is None:
+        if live.address_of(where) is None:
             return None
         if isinstance(where, Common):
-            return Found(name, "data", address, where.size, self._declaring(image.resolution.objects, name), live)
+            return Found(name, "data", where, where.size, self._declaring(image.resolution.objects, name), live)
         object = image.resolution.objects[where.object]
         symbol = image.resolution.symbol(where)
         function = symbol.type in {STT_FUNC, STT_GNU_IFUNC}
         if symbol.type == STT_NOTYPE and symbol.section > 0:
             function = "x" in object.sections.letters(symbol.section)
         size = symbol.size or (0 if function else _room(object, symbol))
-        return Found(name, "function" if function else "data", address, size, object, live)
+        return Found(name, "function" if function else "data", where, size, object, live)
 
     @staticmethod
     def _declaring(objects: Sequence[Object], name: str) -> Object | None:

@@ -95,17 +95,24 @@ class Data:
 
     Structs and arrays are views: `data.value.x = 1`, `data[3] = 7`. `address` is absolute, `size` in bytes (None where
     unknown), `type` the C text, `ctype` the type as a fact. Values that do not fit raise SignatureError, as do writes
-    to const data; reading after unload raises LinkError.
+    to const data; reading after unload raises LinkError. A thread-local variable is the calling thread's own.
     """
 
-    def __init__(self, address: int, type: CType, name: str = "", owner: Owner | None = None) -> None:
-        self.address = address
+    def __init__(
+        self, address: int | Callable[[], int], type: CType, name: str = "", owner: Owner | None = None
+    ) -> None:
+        self._place = address
         self.ctype = type
         self.owner = owner
         self.__name__ = name
         self.type = declare(type)
         self.__doc__ = declare(type, name)
         self._home = Home(owner, writable=not is_const(type))
+
+    @property
+    def address(self) -> int:
+        """The absolute address, now and in this thread."""
+        return self._place() if callable(self._place) else self._place
 
     @property
     def size(self) -> int | None:

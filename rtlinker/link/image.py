@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtlinker.facts import Fact
 from rtlinker.link.addresses import Addresses
 from rtlinker.link.layout import Layout
-from rtlinker.link.resolution import InObject, Resolution
+from rtlinker.link.resolution import Common, InObject, Resolution
 from rtlinker.link.scan import Demand
 
 TYPE_CHECKING = False
@@ -61,6 +61,12 @@ class Image(Fact):
         """The absolute address of a name that the link defines and that is not local; None when it has none."""
         found = self.resolution.find(name)
         return None if found is None else self.addresses.of_binding(found)
+
+    def thread_place_of(self, found: InObject | Common) -> tuple[int, int] | None:
+        """Module and offset of a thread-local variable of the link, as __tls_get_addr takes them; None for others."""
+        block, threads = self.layout.block, self.addresses.threads
+        offset = block.offset_of(self.resolution, found) if block else None
+        return None if offset is None or threads is None else (threads.module, offset)
 
     def place_of(self, where: InObject) -> int | None:
         """The absolute address of one definition of the link."""

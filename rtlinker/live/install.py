@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rtlinker.host.memory import Reservation
+    from rtlinker.link.resolution import Common, InObject
     from rtlinker.live.undo import UndoStack
 
 
@@ -57,6 +58,15 @@ class LiveImage:
         self.finish: Callable[[], None] | None = None
         self.started = False
         self.closed = False
+
+    def address_of(self, found: InObject | Common) -> int | None:
+        """The absolute address of a definition: of a thread-local variable, that of the calling thread's copy."""
+        place = self.image.thread_place_of(found)
+        if place is None:
+            return self.image.addresses.of_binding(found)
+        from rtlinker.host.written_library import thread_local_address
+
+        return thread_local_address(*place)
 
     def want(self, left: set[str]) -> None:
         """Take back the names of all objects but those in `left`."""

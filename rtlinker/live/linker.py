@@ -133,7 +133,10 @@ class LinkerCore(Collector):
         return describe([live.image for live in self.images], address)
 
     def lookup(self, name: str) -> int | None:
-        """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None."""
+        """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None.
+
+        Of a thread-local variable it is the calling thread's, as for dlsym.
+        """
         with LOCK:
             self._open()
             address = self._exported(name)
@@ -154,9 +157,9 @@ class LinkerCore(Collector):
 
     def _exported(self, name: str) -> int | None:
         for live in self.images:
-            found = live.scope.find(name) if live.scope.exports(name) else None
+            found = live.image.resolution.exported(name) if live.scope.exports(name) else None
             if found is not None:
-                return found.address
+                return live.address_of(found)
         return None
 
     def offered(self, name: str) -> bool:

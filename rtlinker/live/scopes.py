@@ -147,11 +147,10 @@ class ImageScope:
         if found is None:
             return None
         size = found.size if isinstance(found, Common) else resolution.symbol(found).size
-        block, threads = self.image.layout.block, self.image.addresses.threads
-        offset = block.offset_of(resolution, found) if block else None
-        if offset is not None and threads and threads.own:
+        place, threads = self.image.thread_place_of(found), self.image.addresses.threads
+        if place is not None and threads and threads.own:
             self.used = True
-            variable = replace(threads.own, offset=offset)
+            variable = replace(threads.own, offset=place[1])
             return Definition(name, 0, self._place(name), "tls", size, variable=variable)
         address = self.image.addresses.of_binding(found)
         if address is None:

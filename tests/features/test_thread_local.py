@@ -158,3 +158,22 @@ def test_words_may_hold_what_code_would_compute(compile, in_child):
         return [library.function(name, "long(void)")() for name in ("general", "exact", "described")]
 
     assert in_child(call) == [2, 2, 2]
+
+
+def test_python_reads_and_writes_the_calling_threads_own(compile, in_child):
+    path = compile("__thread int seven = 7; int get(void) { return seven; }", flags="-fPIC")
+
+    def call():
+        library = rtlinker.load(path)
+        seven = library["seven"]
+        seven.value = 8
+        with ThreadPoolExecutor(1) as other:
+            there = other.submit(lambda: (seven.value, library.get(), library.linker.lookup("seven"))).result()
+        here = seven.value, library.get(), library.linker.lookup("seven")
+        differ = there[2] != here[2] == library.address("seven") == seven.address
+        library.unload()
+        with pytest.raises(rtlinker.LinkError):
+            seven.value  # noqa: B018
+        return here[:2], there[:2], differ
+
+    assert in_child(call) == ((8, 8), (7, 7), True)
