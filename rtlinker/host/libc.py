@@ -23,6 +23,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "dlerror": (ctypes.c_char_p, ()),
     "dlsym": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p)),
     "dlvsym": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)),
+    "free": (None, (ctypes.c_void_p,)),
     "fflush": (ctypes.c_int, (ctypes.c_void_p,)),
     "exit": (None, (ctypes.c_int,)),
     "__cxa_finalize": (None, (ctypes.c_void_p,)),

@@ -36,6 +36,15 @@ def examine(definition: Definition) -> Definition:
 
 PROCESS = "this process"
 
+REPLACED = "__cxa_thread_atexit"
+"""Names that begin so register what threads do when they end: libc's own knows loaded libraries only."""
+
+
+def _replaced(name: str) -> Definition:
+    from rtlinker.live.thread_exit import register_exit_address
+
+    return Definition(name, register_exit_address(), "rtlinker", "function")
+
 
 class ProcessScope:
     """Every name this process has: dlsym's global scope, the program's own .symtab, libraries loaded RTLD_LOCAL.
@@ -47,6 +56,8 @@ class ProcessScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; thread-local variables are not addresses and are not found here."""
+        if name.startswith(REPLACED):
+            return _replaced(name)
         address = dynamic.find_symbol(name, version)
         if address is not None:
             return Definition(name, address, PROCESS)
@@ -100,6 +111,8 @@ class LibraryScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """What dlsym says for this library."""
+        if name.startswith(REPLACED):
+            return _replaced(name)
         address = dynamic.find_symbol(name, version, self.handle)
         return None if address is None else Definition(name, address, self.name)
 
