@@ -44,9 +44,11 @@ class Pretended:
 def pretended_threads(request):
     """Module 1 with its block right below the thread pointer, as in a program; others' variables are somewhere."""
     distance = -(-(-request.size // request.align) * request.align)
-    own = {"pair": lambda at: (1, at), "distance": lambda at: (distance + at, 0), "descriptor": lambda at: (9, at)}
-    other = {"pair": (2, 0x40), "distance": (-0x1000, 0), "descriptor": (9, -0x1000 & (1 << 64) - 1)}
-    words = [other[want.kind] if want.variable else own[want.kind](want.offset) for want in request.wants]
+    words = []
+    for want in request.wants:
+        at = -0x1000 if want.variable else distance + want.offset
+        pair = (2, 0x40) if want.variable else (1, want.offset)
+        words.append({"pair": pair, "distance": (at, 0), "descriptor": (9, at % (1 << 64))}[want.kind])
     return ThreadAnswer(tuple(words), ThreadVariable("", "block", 0), 1, distance)
 
 
