@@ -19,7 +19,6 @@ from rtlinker.errors import BadObjectError, LinkError, RelocationError
 from rtlinker.facts import Fact
 from rtlinker.link.resolution import InObject, Key, Resolution
 from rtlinker.link.scan_sites import first_site, key_of
-from rtlinker.link.scan_threads import ThreadCollector, is_thread_local
 from rtlinker.link.scope import Definition
 from rtlinker.link.thread_block import NO_DEMAND, ThreadDemand
 from rtlinker.x86_64.rules import RULES, Rule, rule_name
@@ -27,6 +26,7 @@ from rtlinker.x86_64.rules import RULES, Rule, rule_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.link.columns import Columns
+    from rtlinker.link.scan_threads import ThreadCollector
 
 
 class Demand(Fact):
@@ -149,7 +149,10 @@ class _Collector:
         if rule.sort == "indirect":
             self.indirect += _sites_of(object, self.resolution.discarded[number], number, symbol << 32 | type)
         elif rule.sort == "tls":
-            self.threads = self.threads or ThreadCollector(self.resolution)
+            if self.threads is None:
+                from rtlinker.link.scan_threads import ThreadCollector
+
+                self.threads = ThreadCollector(self.resolution)
             self.threads.look(number, rule, symbol)
             return
         elif rule.sort != "object":
@@ -222,6 +225,8 @@ def lost_target(resolution: Resolution, number: int, record: tuple[Relocations, 
 
     The record is its table, offset in the section and r_info.
     """
+    from rtlinker.link.scan_threads import is_thread_local
+
     (table, offset, info), object = record, resolution.objects[number]
     rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     site, title = object.site_title(table.section, offset), object.symbol_title(symbol)
