@@ -10,14 +10,18 @@ import ctypes
 from rtlinker.host import dynamic, libc, memory
 from rtlinker.units import PAGE
 from rtlinker.x86_64.thread_exit import (
-    CODE,
-    HEAD,
-    MALLOC,
+    BUSY,
+    DESTRUCTOR,
+    FREE,
+    HANDLE,
     NEXT,
+    OBJECT,
     RECORD_SIZE,
-    REGISTER,
+    SEQUENCE,
+    STATE,
     THREAD,
     WAITING,
+    WORDS,
     thread_exit_code,
 )
 
@@ -27,37 +31,27 @@ if TYPE_CHECKING:
 
 
 class _Routines:
-    """The code in this process. `words` is the absolute address of what it reaches."""
+    """The code in this process; `words` is the absolute address of what it reaches."""
 
     def __init__(self) -> None:
         self.place = memory.reserve(2 * PAGE, PAGE, low=False)
-        code, self._run = thread_exit_code(PAGE)
+        code, run_exits = thread_exit_code(PAGE)
         self.place.view[: len(code)] = code
         self.words = self.place.address + PAGE
-        for word, name in ((MALLOC, "malloc"), (REGISTER, "__cxa_thread_atexit_impl")):
-            _word(self.words + word).value = dynamic.find_symbol(name) or 0
+        for word, name in (("MALLOC", "malloc"), ("SETSPECIFIC", "pthread_setspecific")):
+            _word(self.words + WORDS[word]).value = dynamic.find_symbol(name) or 0
         self.place.protect(0, PAGE, "r-x")
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.place.address + self._run)
+        if libc.pthread_key_create(self.words + WORDS["KEY"], self.place.address + run_exits):
+            raise MemoryError("no key for what threads do when they end")
 
-    def records(self) -> list[tuple[int, ...]]:
-        """(address of the record, its words ...) of every record, newest first."""
-        found, at = [], _word(self.words + HEAD).value
+    def records(self) -> list[tuple[int, tuple[int, ...]]]:
+        """The address of every record, with its words."""
+        found, at = [], _word(self.words + WORDS["HEAD"]).value
         while at:
             words = tuple((ctypes.c_uint64 * (RECORD_SIZE // 8)).from_address(at))
-            found.append((at, *words))
+            found.append((at, words))
             at = words[NEXT // 8]
         return found
-
-    def forget_finished(self) -> None:
-        """Free the records whose destructor has returned, but for the newest, where threads add theirs."""
-        before = _word(self.words + HEAD).value
-        while before:
-            at = _word(before + NEXT).value
-            if at and not _word(at + WAITING).value:
-                _word(before + NEXT).value = _word(at + NEXT).value
-                libc.free(at)
-            else:
-                before = at
 
 
 def _word(address: int) -> ctypes.c_uint64:
@@ -79,25 +73,28 @@ def register_exit_address() -> int:
 
 def run_thread_exits(image: Image) -> None:
     """Run the destructors of the image's objects that the calling thread would run when it ends, last first."""
-    here = ctypes.CDLL(None).pthread_self
-    here.restype = ctypes.c_uint64
-    for record in _waiting(image):
-        if record[1 + THREAD // 8] == here():
-            _made[0].run(record[0])
-    for routines in _made:
-        routines.forget_finished()
+    here: int = libc.pthread_self() if _made else 0
+    while True:
+        mine = [(words[SEQUENCE // 8], at) for at, words in _waiting(image, (WAITING,)) if words[THREAD // 8] == here]
+        if not mine:
+            return
+        _, at = max(mine)
+        _word(at + STATE).value = BUSY
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_word(at + DESTRUCTOR).value)(_word(at + OBJECT).value)
+        _word(at + STATE).value = FREE
 
 
 def waiting_threads(image: Image) -> int:
-    """How many threads have destructors of the image's objects still to run."""
-    return len({record[1 + THREAD // 8] for record in _waiting(image)})
+    """How many threads have destructors of the image's objects still to run, or run one now."""
+    return len({words[THREAD // 8] for _, words in _waiting(image, (WAITING, BUSY))})
 
 
-def _waiting(image: Image) -> list[tuple[int, ...]]:
+def _waiting(image: Image, states: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+    """The records in one of these states that the image has made: the destructor itself may be a library's."""
     start, end = image.address, image.address + image.layout.size
     return [
-        record
+        (at, words)
         for routines in _made
-        for record in routines.records()
-        if record[1 + WAITING // 8] and start <= record[1 + CODE // 8] < end
+        for at, words in routines.records()
+        if words[STATE] in states and any(start <= words[field // 8] < end for field in (DESTRUCTOR, HANDLE))
     ]

@@ -1,84 +1,115 @@
-"""Code that keeps count of destructors that threads run when they end (`thread_local` objects of C++ and of Rust).
+"""Code that keeps the destructors that threads run when they end (`thread_local` objects of C++ and of Rust).
 
-libc's `__cxa_thread_atexit_impl` takes a destructor, an object and an address by which it finds the library that must
-stay until then; linked images are no libraries to it. So images are given `register_exit` in its place: it notes the
-destructor in a record that the linker can read, and registers `run_exit` with libc, which stays for good. (libc wants
-an address of the caller too, and must not get NULL: before its first look-up it takes that for a known one.)
+libc's `__cxa_thread_atexit_impl` takes a destructor, an object and an address by which it finds the loaded library that
+must stay until then. Linked images are no libraries to it, and what it has taken it does not give back. So images are
+given `register_exit` in its place, which notes all three in a record that the linker can read, too; a key of the
+process (pthread_key_create(3)) has `run_exits` called when the thread ends, after libc's own.
 
-    record   0 destructor, taken out when it runs    8 object           16 destructor, kept
-            24 thread (its %fs:0x10)                32 next, older one  40 1 until the destructor has returned
+    record   0 state   8 destructor   16 object   24 thread (%fs:16)   32 next record   40 sequence number   48 handle
 
-The words that the code reaches lie in a page of their own, behind it: no page is writable and executable.
+Records are never freed, so that a thread may walk the list while others add to it; free ones are used again. The words
+that the code reaches lie in a page of their own, behind it: no page is writable and executable.
 """
 
 from __future__ import annotations
 
-RECORD_SIZE = 48
-PENDING, OBJECT, CODE, THREAD, NEXT, WAITING = 0, 8, 16, 24, 32, 40
+RECORD_SIZE = 56
+STATE, DESTRUCTOR, OBJECT, THREAD, NEXT, SEQUENCE, HANDLE = 0, 8, 16, 24, 32, 40, 48
 """Offsets in a record, in bytes."""
 
-HEAD, MALLOC, REGISTER = 0, 8, 16
-"""Offsets of the words: the newest record, libc's malloc and __cxa_thread_atexit_impl."""
+FREE, WAITING, BUSY = 0, 1, 2
+"""States: BUSY while it is filled in, and while its destructor runs."""
+
+WORDS = {"HEAD": 0, "COUNT": 8, "KEY": 16, "MALLOC": 24, "SETSPECIFIC": 32}
+"""Offsets of the words: the newest record, the last sequence number, the key, and two functions of libc."""
 
 REGISTER_EXIT = (
     ("f3 0f 1e fa", "endbr64"),
     ("57", "push %rdi"),
     ("56", "push %rsi"),
-    ("48 83 ec 08", "sub $8, %rsp"),
-    ("bf 30 00 00 00", "mov $48, %edi"),
+    ("52", "push %rdx"),
+    ("b9 02 00 00 00", "mov $2, %ecx"),
+    ("48 8b 15 {HEAD}", "mov HEAD(%rip), %rdx"),
+    ("48 85 d2", "look: test %rdx, %rdx"),
+    ("74 0f", "jz fresh"),
+    ("31 c0", "xor %eax, %eax"),
+    ("f0 48 0f b1 0a", "lock cmpxchg %rcx, (%rdx)"),
+    ("74 36", "je fill"),
+    ("48 8b 52 20", "mov 32(%rdx), %rdx"),
+    ("eb ec", "jmp look"),
+    ("bf 38 00 00 00", "fresh: mov $56, %edi"),
     ("ff 15 {MALLOC}", "call *MALLOC(%rip)"),
-    ("48 85 c0", "test %rax, %rax"),
-    ("74 5a", "jz full"),
-    ("48 8b 74 24 08", "mov 8(%rsp), %rsi"),
-    ("48 8b 7c 24 10", "mov 16(%rsp), %rdi"),
-    ("48 89 38", "mov %rdi, (%rax)"),
-    ("48 89 70 08", "mov %rsi, 8(%rax)"),
-    ("48 89 78 10", "mov %rdi, 16(%rax)"),
-    ("64 48 8b 0c 25 10 00 00 00", "mov %fs:16, %rcx"),
-    ("48 89 48 18", "mov %rcx, 24(%rax)"),
-    ("48 c7 40 28 01 00 00 00", "movq $1, 40(%rax)"),
     ("48 89 c2", "mov %rax, %rdx"),
+    ("48 85 c0", "test %rax, %rax"),
+    ("74 70", "jz full"),
+    ("48 c7 02 02 00 00 00", "movq $2, (%rdx)"),
     ("48 8b 05 {HEAD}", "mov HEAD(%rip), %rax"),
     ("48 89 42 20", "again: mov %rax, 32(%rdx)"),
     ("f0 48 0f b1 15 {HEAD}", "lock cmpxchg %rdx, HEAD(%rip)"),
     ("75 f1", "jne again"),
+    ("48 8b 44 24 10", "fill: mov 16(%rsp), %rax"),
+    ("48 89 42 08", "mov %rax, 8(%rdx)"),
+    ("48 8b 44 24 08", "mov 8(%rsp), %rax"),
+    ("48 89 42 10", "mov %rax, 16(%rdx)"),
+    ("48 8b 04 24", "mov (%rsp), %rax"),
+    ("48 89 42 30", "mov %rax, 48(%rdx)"),
+    ("64 48 8b 04 25 10 00 00 00", "mov %fs:16, %rax"),
+    ("48 89 42 18", "mov %rax, 24(%rdx)"),
+    ("b8 01 00 00 00", "mov $1, %eax"),
+    ("f0 48 0f c1 05 {COUNT}", "lock xadd %rax, COUNT(%rip)"),
+    ("48 89 42 28", "mov %rax, 40(%rdx)"),
+    ("48 c7 02 01 00 00 00", "movq $1, (%rdx)"),
+    ("8b 3d {KEY}", "mov KEY(%rip), %edi"),
     ("48 89 d6", "mov %rdx, %rsi"),
-    ("48 8d 3d 15 00 00 00", "lea run_exit(%rip), %rdi"),
-    ("48 89 fa", "mov %rdi, %rdx"),
     ("48 83 c4 18", "add $24, %rsp"),
-    ("ff 25 {REGISTER}", "jmp *REGISTER(%rip)"),
+    ("ff 25 {SETSPECIFIC}", "jmp *SETSPECIFIC(%rip)"),
     ("48 83 c4 18", "full: add $24, %rsp"),
     ("83 c8 ff", "or $-1, %eax"),
     ("c3", "ret"),
 )
 """int register_exit(void (*destructor)(void *), void *object, void *handle): as __cxa_thread_atexit_impl."""
 
-RUN_EXIT = (
-    ("f3 0f 1e fa", "run_exit: endbr64"),
+RUN_EXITS = (
+    ("f3 0f 1e fa", "run_exits: endbr64"),
     ("53", "push %rbx"),
-    ("48 89 fb", "mov %rdi, %rbx"),
-    ("31 c0", "xor %eax, %eax"),
-    ("48 87 03", "xchg %rax, (%rbx)"),
-    ("48 85 c0", "test %rax, %rax"),
-    ("74 0e", "jz done"),
-    ("48 8b 7b 08", "mov 8(%rbx), %rdi"),
-    ("ff d0", "call *%rax"),
-    ("48 c7 43 28 00 00 00 00", "movq $0, 40(%rbx)"),
+    ("48 8b 15 {HEAD}", "next: mov HEAD(%rip), %rdx"),
+    ("31 db", "xor %ebx, %ebx"),
+    ("48 85 d2", "walk: test %rdx, %rdx"),
+    ("74 2d", "jz walked"),
+    ("48 83 3a 01", "cmpq $1, (%rdx)"),
+    ("75 21", "jne over"),
+    ("64 48 8b 04 25 10 00 00 00", "mov %fs:16, %rax"),
+    ("48 39 42 18", "cmp %rax, 24(%rdx)"),
+    ("75 12", "jne over"),
+    ("48 85 db", "test %rbx, %rbx"),
+    ("74 0a", "jz take"),
+    ("48 8b 43 28", "mov 40(%rbx), %rax"),
+    ("48 39 42 28", "cmp %rax, 40(%rdx)"),
+    ("72 03", "jb over"),
+    ("48 89 d3", "take: mov %rdx, %rbx"),
+    ("48 8b 52 20", "over: mov 32(%rdx), %rdx"),
+    ("eb ce", "jmp walk"),
+    ("48 85 db", "walked: test %rbx, %rbx"),
+    ("74 17", "jz done"),
+    ("48 c7 03 02 00 00 00", "movq $2, (%rbx)"),
+    ("48 8b 7b 10", "mov 16(%rbx), %rdi"),
+    ("ff 53 08", "call *8(%rbx)"),
+    ("48 c7 03 00 00 00 00", "movq $0, (%rbx)"),
+    ("eb a9", "jmp next"),
     ("5b", "done: pop %rbx"),
     ("c3", "ret"),
 )
-"""void run_exit(record *): runs the destructor, unless somebody has run it already."""
+"""void run_exits(void *): runs what the thread has registered, the latest first, until nothing is left."""
 
 
 def thread_exit_code(words: int) -> tuple[bytes, int]:
-    """The code, whose words lie `words` bytes from its start, and where in it `run_exit` starts."""
+    """The code, whose words lie `words` bytes from its start, and where in it `run_exits` starts."""
     code, start = bytearray(), 0
-    for routine in (REGISTER_EXIT, RUN_EXIT):
+    for routine in (REGISTER_EXIT, RUN_EXITS):
         start = len(code)
         for line, _ in routine:
             head, brace, name = line.partition("{")
             code += bytes.fromhex(head)
             if brace:  # a displacement ends its instruction
-                word = {"HEAD": HEAD, "MALLOC": MALLOC, "REGISTER": REGISTER}[name.rstrip("}")]
-                code += (words + word - len(code) - 4).to_bytes(4, "little", signed=True)
+                code += (words + WORDS[name.rstrip("}")] - len(code) - 4).to_bytes(4, "little", signed=True)
     return bytes(code), start

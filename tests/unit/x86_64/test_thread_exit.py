@@ -1,13 +1,12 @@
 """The code that counts thread-exit destructors is what its assembly says."""
 
 from rtlinker.elf.reader import read_object
-from rtlinker.x86_64.thread_exit import HEAD, MALLOC, REGISTER, REGISTER_EXIT, RUN_EXIT, thread_exit_code
+from rtlinker.x86_64.thread_exit import REGISTER_EXIT, RUN_EXITS, WORDS, thread_exit_code
 
 
 def test_the_bytes_are_those_of_the_assembly(compile):
-    lines = [assembly for _, assembly in (*REGISTER_EXIT, *RUN_EXIT)]
-    words = {HEAD: "HEAD", MALLOC: "MALLOC", REGISTER: "REGISTER"}
-    path = compile("\n".join([*lines, ".org 4096", *(f"{words[at]}: .quad 0" for at in sorted(words))]), "asm")
+    lines = [assembly for _, assembly in (*REGISTER_EXIT, *RUN_EXITS)]
+    path = compile("\n".join([*lines, ".org 4096", *(f"{word}: .quad 0" for word in WORDS)]), "asm")
     object = read_object(path.read_bytes(), "assembled.o")
     text = object.content(object.sections.names.index(".text"))
     code, start = thread_exit_code(4096)
