@@ -67,7 +67,7 @@ def _link(words: Words) -> Library:
     from rtlinker.library import Library
     from rtlinker.live.files import library_path
 
-    linker, directories = Linker(), words.all("L")
+    linker, directories = Linker(rescue=False), words.all("L")
     path = words.one("FILE")
     linker.load(path)
     for option, value in words.given:

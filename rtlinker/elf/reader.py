@@ -30,6 +30,7 @@ from rtlinker.elf.constants import (
     SHT_CREL,
     SHT_GROUP,
     SHT_NOBITS,
+    SHT_NOTE,
     SHT_NULL,
     SHT_REL,
     SHT_RELA,
@@ -234,9 +235,15 @@ def _other_form(kind: int, name: str, where: str) -> UnsupportedError:
 
 
 def _is_empty(sections: Sections) -> bool:
-    """Whether the object holds nothing to link: assemblers write no symbol table for a source without any content."""
+    """Whether the object holds nothing to link: assemblers write no symbol table for a source without any content.
+
+    A note is no content: gcc -fcf-protection leaves .note.gnu.property in every object. The end of a function that crti.o
+    begins needs no symbols: that is all that crtn.o has.
+    """
     relocated = SHT_RELA in sections.types or SHT_REL in sections.types
-    return not relocated and not any(sections.sizes[index] for index in sections.allocated)
+    filled = [index for index in sections.allocated if sections.sizes[index]]
+    types, names = sections.types, sections.names
+    return not relocated and all(types[index] == SHT_NOTE or names[index] in {".init", ".fini"} for index in filled)
 
 
 def _extended(data: bytes, name: str, sections: Sections, symtab: int, count: int) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "pthread_key_create": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "fflush": (ctypes.c_int, (ctypes.c_void_p,)),
     "exit": (None, (ctypes.c_int,)),
+    "sigaction": (ctypes.c_int, (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),
+    "syscall": (ctypes.c_long, (ctypes.c_long,) * 5),
     "__cxa_finalize": (None, (ctypes.c_void_p,)),
 }
 

@@ -19,8 +19,9 @@ import sys
 import time
 
 from rtlinker.facts import Fact
+from rtlinker.host.signal_names import SI_KERNEL
 from rtlinker.isolate import ptrace
-from rtlinker.isolate.crash import FATAL, SI_KERNEL, Crash, is_resent, take_crash, untraced_crash
+from rtlinker.isolate.crash import FATAL, Crash, is_resent, take_crash, untraced_crash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -27,12 +27,14 @@ from rtlinker.elf.constants import (
 from rtlinker.elf.eh_frame import without_terminator
 from rtlinker.errors import UnsupportedError
 from rtlinker.facts import Fact
+from rtlinker.link.chains import CHAINS, own_function
 from rtlinker.link.made import Made
 from rtlinker.link.outside import EVERYTHING_REACHED, Outside
 from rtlinker.link.resolution import Common, Key, Resolution
 from rtlinker.link.scan import Demand
 from rtlinker.link.thread_block import ThreadBlock
 from rtlinker.units import PAGE, align_up
+from rtlinker.x86_64.startup import AFTER, BEFORE
 
 CODE, CONST, DATA, LARGE = "code", "const", "data", "large"
 LETTERS = {CODE: "r-x", CONST: "r--", DATA: "rw-", LARGE: "rw-"}
@@ -182,7 +184,8 @@ class _Cursor:
                 self.take(4, 1)  # the zero that ends a list of frame descriptions
             last = piece.name
             at = self.take(piece.size, piece.align)
-            self.sections[piece.number][piece.index] = at
+            if piece.number >= 0:
+                self.sections[piece.number][piece.index] = at
             if piece.name:
                 start = bounds.get(piece.name, (at, at))[0]
                 bounds[piece.name] = start, self.at
@@ -211,13 +214,8 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
     allowed: dict[str, int] = {}
     for number, object in enumerate(resolution.objects):
         sections, discarded = object.sections, resolution.discarded[number]
-        names, types, flags, sizes, aligns = (
-            sections.names,
-            sections.types,
-            sections.flags,
-            sections.sizes,
-            sections.aligns,
-        )
+        names, types, flags = sections.names, sections.types, sections.flags
+        sizes, aligns = sections.sizes, sections.aligns
         for index in sections.allocated:
             if index in discarded or flags[index] & SHF_TLS:
                 continue
@@ -234,17 +232,32 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
                 frames = _GROUPED, name, number, index
                 size = without_terminator(object, index)
                 pieces[CONST].append(_Piece(frames, number, index, name, size, min(align, 4)))
+            elif name in CHAINS and flag & SHF_EXECINSTR:
+                chain = _GROUPED, name, number, index
+                pieces[CODE].append(_Piece(chain, number, index, name, sizes[index], align))
             elif kind in ARRAYS:
                 group = _GROUPED, ARRAYS[kind], priority(name), number, index
                 pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))
             else:
                 plain = _ZEROES if kind == SHT_NOBITS else _PLAIN, number, index
                 pieces[_segment(name, flag)].append(_Piece(plain, number, index, "", sizes[index], align))
+    pieces[CODE] += _frames_of_chains(resolution, pieces[CODE])
     for name, members in together.items():
         if allowed[name] & SHF_WRITE and allowed[name] & SHF_EXECINSTR:
             raise _writable_code(resolution.objects[members[0].number].name, name)
         pieces[_segment(name, allowed[name])] += members
     return pieces
+
+
+def _frames_of_chains(resolution: Resolution, code: list[_Piece]) -> list[_Piece]:
+    """A prologue before the pieces of .init and .fini, and an epilogue after them, where no object brings its own."""
+    chains = {piece.name for piece in code if piece.name in CHAINS}
+    frames = []
+    for name in chains:
+        if own_function(resolution, name) is None:
+            frames.append(_Piece((_GROUPED, name, -1), -1, 0, name, len(BEFORE), 16))
+            frames.append(_Piece((_GROUPED, name, len(resolution.objects)), -1, 0, name, len(AFTER), 1))
+    return frames
 
 
 def _segment(name: str, flags: int) -> str:

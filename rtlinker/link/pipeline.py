@@ -10,6 +10,7 @@ from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHT_NOBITS
 from rtlinker.facts import replace
 from rtlinker.link.addresses import Addresses
+from rtlinker.link.chains import CHAINS, own_function
 from rtlinker.link.image import Image
 from rtlinker.link.layout import lay_out
 from rtlinker.link.made import OWN_MODULE
@@ -19,6 +20,7 @@ from rtlinker.link.resolve import resolve
 from rtlinker.link.scan import scan
 from rtlinker.link.scope import Inputs
 from rtlinker.link.thread_block import ThreadRequest, Want, answered, questions
+from rtlinker.x86_64.startup import blank_function
 from rtlinker.x86_64.stubs import POINTER_SIZE, stub_code
 
 TYPE_CHECKING = False
@@ -51,7 +53,8 @@ def link(inputs: Inputs, place: Place) -> Image:
     near = tuple([known.address for known in demand.direct.values() if known.address not in beyond])
     memory = place.reserve(layout.size, layout.align, low, near, layout.large_from)
     addresses = Addresses(resolution, layout, outside, memory.address)
-    # the bytes: sections as they are in the files ...
+    # the bytes: around pieces of .init, then sections as they are in the files ...
+    blank(addresses, memory.view)
     copy(addresses, memory.view)
     # thread-local variables: their initial values become a block that every thread has, and we learn where
     addresses = with_threads(addresses, demand, memory.view, place)
@@ -61,6 +64,15 @@ def link(inputs: Inputs, place: Place) -> Image:
     if overflows:
         raise overflow_error(addresses, overflows)
     return Image(resolution, demand, layout, addresses, memory, outside.notes)
+
+
+def blank(addresses: Addresses, view: memoryview) -> None:
+    """Write what stands before, between and behind the pieces of .init and .fini, which fall through to each other."""
+    for name in CHAINS:
+        bounds = addresses.layout.bounds.get(name)
+        if bounds is not None:
+            start, end = bounds
+            view[start:end] = blank_function(end - start, own_function(addresses.resolution, name) is None)
 
 
 def copy(addresses: Addresses, view: memoryview) -> None:

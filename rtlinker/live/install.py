@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rtlinker.host.memory import Reservation
     from rtlinker.link.resolution import Common, InObject
+    from rtlinker.live.startup import Startup
     from rtlinker.live.undo import UndoStack
 
 
@@ -44,9 +45,7 @@ class LiveImage:
         "wanted",
     )
 
-    def __init__(
-        self, image: Image, undo: UndoStack, startup: tuple[list[int], list[int]], kept: dict[object, object]
-    ) -> None:
+    def __init__(self, image: Image, undo: UndoStack, startup: Startup, kept: dict[object, object]) -> None:
         self.image = image
         self.undo = undo
         self.startup = startup
@@ -125,7 +124,7 @@ def protect_constants(image: Image, memory: Reservation, undo: UndoStack) -> Non
 
 
 def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
-    """Everything but running code of the image: see `run_constructors` for that."""
+    """Everything but running code of the image: see `live.run` for that."""
     for act in _INSTALLERS:
         act(image, memory, undo)
 

@@ -17,8 +17,9 @@ from rtlinker.live.collect import LOCK, Collector, finish_with_python, finished
 from rtlinker.live.files import LastSource
 from rtlinker.live.install import LiveImage, install, retire
 from rtlinker.live.place import ProcessPlace
+from rtlinker.live.run import run_constructors
 from rtlinker.live.scopes import ProcessScope
-from rtlinker.live.startup import run_constructors, startup
+from rtlinker.live.startup import startup
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
@@ -34,12 +35,14 @@ if TYPE_CHECKING:
 class LinkerCore(Collector):
     """Links objects and archives into this process; safe to use from several threads.
 
-    `process_first`: what the process has already wins over archives, so that state never exists twice.
+    `process_first`: what the process has already wins over archives, so that state never exists twice. `rescue`: a
+    constructor that dies of a signal is a CrashError; false lets the signal be, for who watches from outside.
     Use as a context manager, or `close()` it, to give everything back.
     """
 
-    def __init__(self, *, process_first: bool = False, engine: str = "auto") -> None:
+    def __init__(self, *, process_first: bool = False, engine: str = "auto", rescue: bool = True) -> None:
         self._process_first = process_first
+        self.rescue = rescue
         self._engine = engine
         super().__init__()
         self._last = LastSource()
@@ -103,7 +106,7 @@ class LinkerCore(Collector):
                 live.started = True
                 live.calls.append(run_constructors)
                 try:
-                    live.finish = run_constructors(live.image, live.undo, live.startup)
+                    live.finish = run_constructors(live.startup, live.undo, self.describe, self.rescue)
                 except BaseException:
                     live.calls.remove(run_constructors)
                     live.closed = True

@@ -1,101 +1,63 @@
-"""Constructors and destructors of an image: which there are, in which order, and running them."""
+"""Constructors and destructors of an image: which there are, and in which order they run."""
 
 from __future__ import annotations
 
-import ctypes
-
-from rtlinker.elf.constants import SHF_EXECINSTR
-from rtlinker.errors import BadObjectError, UnsupportedError
-from rtlinker.host import libc
+from rtlinker.errors import BadObjectError
+from rtlinker.facts import Fact
+from rtlinker.link.chains import chain_address
 from rtlinker.link.image import Image
 from rtlinker.link.layout import ARRAYS, priority
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rtlinker.live.undo import UndoStack
+    from rtlinker.elf.object import Object
 
 
-def run_constructors(image: Image, undo: UndoStack, arrays: tuple[list[int], list[int]]) -> Callable[[], None]:
-    """Run the constructors that `startup` found; leave the destructors to the undo stack.
+class Startup(Fact):
+    """Absolute addresses of functions, in the order in which they run.
 
-    What comes back runs the destructors, once, however often it is called. Functions get argc, argv and envp as the
-    dynamic linker passes them (gABI, Initialization and Termination).
+    `handle` is what the image's code registers functions under (__dso_handle), 0 when none of it can.
     """
-    before, after = arrays
-    if not before and not after and not needs_finalize(image):
-        return _nothing
-    finish = _once(after, image.address + image.layout.dso_handle)
-    arguments = _arguments()
-    undo.push(lambda: arguments)  # constructors may keep argv; undone last, it lives until destructors have run
-    undo.push(finish)
-    for address in before:
-        _STARTER(address)(*arguments)
-    return finish
+
+    constructors: tuple[int, ...]
+    destructors: tuple[int, ...]
+    handle: int
 
 
-def _nothing() -> None:
-    """The destructors of an image that has none."""
+def startup(image: Image) -> Startup:
+    """The constructors and destructors of an image.
 
-
-def _once(functions: list[int], handle: int) -> Callable[[], None]:
-    """What was registered with atexit or __cxa_atexit, last first; then the arrays' destructors (__cxa_finalize)."""
-    left = [functions]
-
-    def finish() -> None:
-        if left:
-            destructors = left.pop()
-            libc.__cxa_finalize(handle)
-            for address in destructors:
-                _FINISHER(address)()
-            libc.fflush(None)
-
-    return finish
-
-
-def needs_finalize(image: Image) -> bool:
-    """Whether code of the image can have registered something under its __dso_handle."""
-    return any("__dso_handle" in index.undefined for index in image.resolution.indexes)
-
-
-_STARTER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
-_FINISHER = ctypes.CFUNCTYPE(None)
-
-
-def startup(image: Image) -> tuple[list[int], list[int]]:
-    """The absolute addresses of the image's constructors and destructors, each in the order in which they run.
-
-    The order is that of ld's script for x86-64: .preinit_array; then .init_array.N and .ctors.(65535-N) together by N,
-    then .init_array and .ctors in the order of the link, a section of .ctors backwards. Destructors are the same with
-    .fini_array and .dtors, and all run backwards. Raises BadObjectError for an array that is not made of addresses,
-    UnsupportedError for code in .init or .fini, which only works as a piece of crti.o's function.
+    The order is that of ld's script for x86-64 and of the dynamic linker (gABI, Initialization and Termination
+    Functions): .preinit_array; the function that .init is; then .init_array.N and .ctors.(65535-N) together by N, then
+    .init_array and .ctors in the order of the link, a section of .ctors backwards. Destructors are the same with
+    .fini_array, .dtors and .fini, and all run backwards. Entries of 0 and -1 mean nothing, as crtbegin.o has it. Raises
+    BadObjectError for an array that is not made of addresses of code.
     """
     pieces: list[tuple[int, int, str, int, int, str]] = []
     for number, object in enumerate(image.resolution.objects):
         sections = object.sections
         for index in sections.allocated:
             name, size = sections.names[index], sections.sizes[index]
-            if not size or image.layout.sections[number][index] < 0:
-                continue
-            if name in {".init", ".fini"} and sections.flags[index] & SHF_EXECINSTR:
-                raise _initial_code(object.name, name)
             kind = ARRAYS.get(sections.types[index]) or _old_style(name)
-            if kind is None:
+            if kind is None or not size or image.layout.sections[number][index] < 0:
                 continue
             if size % 8:
                 raise BadObjectError(object.name, "array of functions of odd size", f"{size:#x} bytes", name)
             at = _priority(kind, name)
             pieces.append((_STAGES[kind], at, name if at < 1 << 32 else "", number, index, kind))
-    runs: tuple[list[int], list[int]] = [], []
+    stages: tuple[list[int], list[int], list[int]] = [], [], []
+    executable = _Executable(image)
     for stage, _, _, number, index, kind in sorted(pieces):
-        offset, size = image.layout.sections[number][index], image.resolution.objects[number].sections.sizes[index]
-        runs[stage == _LAST].extend(_entries(image, offset, size)[:: -1 if kind in _OLD else 1])
-    return runs[0], runs[1][::-1]
+        entries = _entries(image, number, index, executable)
+        stages[stage].extend(entries[:: -1 if kind in _OLD else 1])
+    before, constructors, destructors = stages
+    initial, final = chain_address(image.addresses, ".init"), chain_address(image.addresses, ".fini")
+    first = [initial] if initial else []
+    last = [final] if final else []
+    return Startup((*before, *first, *constructors), (*destructors[::-1], *last), _handle(image))
 
 
-_LAST = 2
-_STAGES = {".preinit_array": 0, ".init_array": 1, ".ctors": 1, ".fini_array": _LAST, ".dtors": _LAST}
+_STAGES = {".preinit_array": 0, ".init_array": 1, ".ctors": 1, ".fini_array": 2, ".dtors": 2}
 _OLD = frozenset({".ctors", ".dtors"})
 
 
@@ -109,25 +71,54 @@ def _priority(kind: str, name: str) -> int:
     return 65535 - at if kind in _OLD and at < 1 << 32 else at
 
 
-def _entries(image: Image, offset: int, size: int) -> list[int]:
-    words = image.memory.view[offset : offset + size].cast("Q")
-    return [word for word in words if word not in {0, 0xFFFFFFFFFFFFFFFF}]
+def _handle(image: Image) -> int:
+    """The address that __dso_handle is: the link's own, or that of a crtbegin.o among the objects."""
+    if not any("__dso_handle" in index.undefined for index in image.resolution.indexes):
+        return 0
+    return image.address_of("__dso_handle") or image.address + image.layout.dso_handle
 
 
-def _initial_code(file: str, section: str) -> UnsupportedError:
-    return UnsupportedError(
-        "init sections",
-        "code in .init and .fini cannot be run from here",
-        [("file", file), ("section", section)],
-        "make it a function with __attribute__((constructor)) or ((destructor))",
+def _entries(image: Image, number: int, index: int, executable: _Executable) -> list[int]:
+    object = image.resolution.objects[number]
+    offset = image.layout.sections[number][index]
+    found = []
+    for entry, word in enumerate(image.memory.view[offset : offset + object.sections.sizes[index]].cast("Q")):
+        if word in {0, 0xFFFFFFFFFFFFFFFF}:
+            continue
+        if not executable.holds(word):
+            raise _not_code(object, index, entry, word)
+        found.append(word)
+    return found
+
+
+class _Executable:
+    """Where code may be: in the image, else wherever the process has executable memory, which is asked when needed."""
+
+    def __init__(self, image: Image) -> None:
+        self._spans = [
+            (image.address + segment.offset, image.address + segment.offset + segment.size)
+            for segment in image.layout.segments
+            if "x" in segment.letters
+        ]
+        self._asked = False
+
+    def holds(self, address: int) -> bool:
+        """Whether an absolute address is in executable memory."""
+        if any(start <= address < end for start, end in self._spans):
+            return True
+        if self._asked:
+            return False
+        from rtlinker.host.mappings import read_mappings
+
+        self._asked = True
+        self._spans += [(mapping.start, mapping.end) for mapping in read_mappings() if "x" in mapping.permissions]
+        return self.holds(address)
+
+
+def _not_code(object: Object, index: int, entry: int, word: int) -> BadObjectError:
+    return BadObjectError(
+        object.name,
+        "array of functions points outside of executable memory",
+        f"{word:#x}",
+        f"{object.sections.names[index]}, entry {entry}",
     )
-
-
-def _arguments() -> tuple[int, object, object]:
-    """argc, argv (a copy of sys.argv, alive as long as this object) and the process's envp."""
-    import sys
-
-    names = [name.encode("utf-8", "surrogateescape") for name in (sys.argv or [""])]
-    argv = (ctypes.c_char_p * (len(names) + 1))(*names, None)
-    environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
-    return len(names), argv, environ

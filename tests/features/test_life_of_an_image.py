@@ -80,13 +80,6 @@ def test_bytes_of_one_length_have_names_of_their_own(compile):
     assert linker.load_object(data) != linker.load_object(data)
 
 
-def test_code_of_init_sections_is_refused(compile, in_child):
-    path = compile('.globl g\ng:\n.section .init,"ax"\nnop\n', "asm")
-    with pytest.raises(rtlinker.UnsupportedError) as caught:
-        in_child(lambda: rtlinker.load(path))
-    assert caught.value.feature == "init sections"
-
-
 def test_a_bad_array_leaves_the_object_waiting(compile, in_child):
     path = compile('.globl g\ng:\n.section .init_array,"aw",@init_array\n.long 1, 2, 3\n', "asm")
 

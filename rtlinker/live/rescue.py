@@ -1,0 +1,180 @@
+"""Calls that outlive a crash: code of an image runs, dies of a fatal signal, and the process goes on.
+
+While a Rescue is open the fatal signals have a handler of ours and the running thread has a stack for it, so that
+running out of stack is survived too (sigaction(2), sigaltstack(2)). What was there before is put back afterwards,
+except where the code itself has installed another handler and did not die.
+
+What cannot be undone: locks that the dead code held, and what it had half written.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from _thread import get_ident
+
+from rtlinker.facts import Fact
+from rtlinker.host import libc, memory
+from rtlinker.units import PAGE
+from rtlinker.x86_64 import rescue as code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV = 4, 6, 7, 8, 11
+DEADLY = (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT)
+
+SA_SIGINFO, SA_RESTORER, SA_ONSTACK, SA_NODEFER = 0x4, 0x04000000, 0x08000000, 0x40000000
+RT_SIGACTION, RT_SIGPROCMASK, SIGALTSTACK = 13, 14, 131
+"""Numbers of system calls."""
+
+SIG_SETMASK = 2
+STACK_SIZE = 64 * 1024
+"""For the handler, and for the earlier one that it may pass a signal to."""
+
+
+class Death(Fact):
+    """How a call ended: signal, its code (si_code), the address it is about (si_addr), and the registers by name."""
+
+    signal: int
+    code: int
+    fault: int
+    registers: dict[str, int]
+
+
+class _Machine:
+    """The code and its state, made once in a process; a later image may have kept the handler's address."""
+
+    def __init__(self) -> None:
+        pages = memory.reserve(2 * PAGE, PAGE, low=False)
+        pages.view[: len(code.CODE_BYTES)] = code.CODE_BYTES
+        pages.protect(0, PAGE, "r-x")
+        self.stack = memory.reserve(STACK_SIZE, PAGE, low=False)
+        self.handler = pages.address + code.HANDLER_AT
+        self.state = pages.address + code.STATE
+        self.words = (ctypes.c_uint64 * (PAGE // 8)).from_address(self.state)
+        self.mark = self.handler.to_bytes(8, "little")
+        self.known = bytes(code.SEEN - code.EARLIER)
+        self.run = ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_void_p,) * 5)(pages.address)
+        self.perform = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(pages.address + code.PERFORM_AT)
+        holds_lock = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value or 0
+        self.put(code.HOLDS_LOCK, holds_lock)
+        flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER
+        self.put(code.ACTION, self.handler, flags, pages.address + code.RESTORER_AT, 0)
+        self.put(code.OWN_STACK, self.stack.address, 0, STACK_SIZE)
+        at, action, size = self.state, self.state + code.ACTION, code.ACTION_SIZE
+        install = [
+            (RT_SIGPROCMASK, SIG_SETMASK, 0, at + code.MASK, 8),
+            (SIGALTSTACK, at + code.OWN_STACK, at + code.EARLIER_STACK, 0, 0),
+            *[(RT_SIGACTION, number, action, at + code.EARLIER + number * size, 8) for number in DEADLY],
+        ]
+        restore = [
+            (SIGALTSTACK, at + code.EARLIER_STACK, at + code.SEEN_STACK, 0, 0),
+            *[
+                (RT_SIGACTION, number, at + code.EARLIER + number * size, at + code.SEEN + number * size, 8)
+                for number in DEADLY
+            ],
+        ]
+        self.put(code.INSTALL, *[word for call in install for word in call])
+        self.put(code.RESTORE, *[word for call in restore for word in call])
+
+    def put(self, offset: int, *values: int) -> None:
+        """Write words of the state."""
+        self.words[offset // 8 : offset // 8 + len(values)] = [*values]
+
+    def install(self) -> None:
+        """Make ours the handlers and the stack of this thread."""
+        self.words[code.PROCESS // 8] = os.getpid()
+        self.perform(self.state + code.INSTALL, 2 + len(DEADLY))
+        found = ctypes.string_at(self.state + code.EARLIER, code.SEEN - code.EARLIER)
+        if self.mark in found:  # somebody put back a handler that was ours: what was before that still counts
+            for place in _places(code.EARLIER):
+                if self.words[place // 8] == self.handler:
+                    before = self.known[place - code.EARLIER :][: code.ACTION_SIZE]
+                    ctypes.memmove(self.state + place, before, code.ACTION_SIZE)
+            found = ctypes.string_at(self.state + code.EARLIER, code.SEEN - code.EARLIER)
+        self.known = found
+
+    def restore(self, died: bool) -> None:
+        """Put back what was there before; if the code did not die, what it has installed itself stays."""
+        self.perform(self.state + code.RESTORE, 1 + len(DEADLY))
+        if died:
+            return
+        if ctypes.string_at(self.state + code.SEEN, code.INSTALL - code.SEEN).count(self.mark) != len(DEADLY):
+            for number, place in zip(DEADLY, _places(code.SEEN)):
+                if self.words[place // 8] != self.handler:
+                    libc.syscall(RT_SIGACTION, number, self.state + place, 0, 8)
+        if self.words[code.SEEN_STACK // 8] != self.stack.address:
+            libc.syscall(SIGALTSTACK, self.state + code.SEEN_STACK, 0, 0, 0)
+
+
+def _places(table: int) -> list[int]:
+    """Where in the state the deadly signals' actions are, of a table that has one for each number."""
+    return [table + number * code.ACTION_SIZE for number in DEADLY]
+
+
+_machines: list[_Machine] = []
+
+
+class Rescue:
+    """Open it with `with`, while the loading lock is held; may be opened inside of another one's call."""
+
+    __slots__ = ("_died", "_machine", "_outermost")
+
+    def __enter__(self) -> Self:
+        if not _machines:
+            _machines.append(_Machine())
+        self._machine = _machines[0]
+        self._died = False
+        self._outermost = not open_rescues
+        open_rescues.append(self)
+        if self._outermost:
+            self._machine.install()
+        return self
+
+    def call(self, function: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> Death | None:
+        """Call the function at an absolute address with these arguments; None when it returned, else how it died."""
+        machine = self._machine
+        if not machine.run(function, a, b, c, d):
+            return None
+        self._died = True
+        libc.syscall(RT_SIGPROCMASK, SIG_SETMASK, machine.state + code.MASK, 0, 8)
+        words = machine.words
+        both = words[code.SIGNAL // 8]
+        number, reason = both & 0xFFFFFFFF, ctypes.c_int32(both >> 32).value
+        registers = dict(zip(code.GREGS, words[code.REGISTERS // 8 : code.REGISTERS // 8 + len(code.GREGS)]))
+        return Death(number, reason, words[code.FAULT // 8], registers)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        open_rescues.remove(self)
+        if self._outermost:
+            self._machine.restore(self._died)
+        elif self._died:
+            open_rescues[-1]._died = True
+
+
+open_rescues: list[Rescue] = []
+"""Those in use, outermost first; all belong to the thread that holds the loading lock."""
+
+
+def pause() -> int:
+    """Leave crashes of this thread alone while Python runs in a callback: its frames must not be jumped over.
+
+    What comes back is for `resume`; 0 when this thread was not being rescued.
+    """
+    words = _machines[0].words
+    armed = words[code.THREAD // 8]
+    if armed != get_ident():  # pthread_self, which is %fs:0x10
+        return 0
+    words[code.THREAD // 8] = 0
+    return armed
+
+
+def resume(armed: int) -> None:
+    """Undo `pause`."""
+    if armed:
+        _machines[0].words[code.THREAD // 8] = armed

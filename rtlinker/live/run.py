@@ -1,0 +1,135 @@
+"""Running an image's constructors, and its destructors once."""
+
+from __future__ import annotations
+
+import ctypes
+
+from rtlinker.errors import CrashError
+from rtlinker.host import libc
+from rtlinker.live.startup import Startup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rtlinker.live.rescue import Death, Rescue
+    from rtlinker.live.undo import UndoStack
+
+    Describe = Callable[[int], str | None]
+
+TRIES = 1000
+"""How often cleaning up after a crash is begun again when it crashes as well."""
+
+_STARTER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+_FINISHER = ctypes.CFUNCTYPE(None)
+
+
+def run_constructors(startup: Startup, undo: UndoStack, describe: Describe, rescued: bool) -> Callable[[], None] | None:
+    """Run the constructors; leave the destructors to the undo stack.
+
+    What comes back runs the destructors, once, however often it is called; None when there are none. Functions get
+    argc, argv and envp as the dynamic linker passes them (gABI, Initialization and Termination Functions). If
+    `rescued`, a constructor that dies of a signal raises CrashError, in which `describe` names addresses; what had been
+    registered with atexit or __cxa_atexit has run then, and the arrays' destructors will not.
+    """
+    if not startup.constructors and not startup.destructors and not startup.handle:
+        return None
+    finish = Destructors(startup)
+    arguments = _arguments()
+    undo.push(lambda: arguments)  # constructors may keep argv; undone last, it lives until destructors have run
+    undo.push(finish)
+    if not startup.constructors:
+        return finish
+    if not rescued:
+        for address in startup.constructors:
+            start_one(address, arguments, None)
+        return finish
+    from rtlinker.live.rescue import Rescue
+
+    with Rescue() as rescue:
+        for address in startup.constructors:
+            death = start_one(address, arguments, rescue)
+            if death is not None:
+                finish.abandon(rescue)
+                raise crash_error(death, address, describe)
+    return finish
+
+
+def start_one(address: int, arguments: Arguments, rescue: Rescue | None) -> Death | None:
+    """Call one constructor; how it died, if it did and there is a rescue."""
+    if rescue is None:
+        _STARTER(address)(*arguments)
+        return None
+    count, argv, environ = arguments
+    return rescue.call(address, count, ctypes.addressof(argv), environ.value or 0)
+
+
+class Destructors:
+    """What runs at unload or at exit, whichever is first: called a second time it does nothing."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, startup: Startup) -> None:
+        self._left: list[Startup] = [startup]
+
+    def __call__(self) -> None:
+        """What was registered with atexit or __cxa_atexit, last first; then the arrays' destructors (__cxa_finalize).
+
+        glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork.
+        """
+        if self._left:
+            _finish(self._left.pop())
+
+    def abandon(self, rescue: Rescue) -> None:
+        """After a crash: run what was registered, and nothing else, for not all was constructed.
+
+        A function is taken off the list before it is called, so after another crash the next one is tried.
+        """
+        for startup in self._left:
+            _finish_registered(startup.handle, rescue)
+        self._left.clear()
+
+
+def _finish(startup: Startup) -> None:
+    if startup.handle:
+        libc.__cxa_finalize(startup.handle)
+    for address in startup.destructors:
+        _FINISHER(address)()
+    libc.fflush(None)
+
+
+def _finish_registered(handle: int, rescue: Rescue) -> None:
+    finalize = ctypes.cast(libc.__cxa_finalize, ctypes.c_void_p).value or 0
+    for _ in range(TRIES if handle else 0):
+        if rescue.call(finalize, handle) is None:
+            return
+
+
+def crash_error(death: Death, constructor: int, describe: Describe) -> CrashError:
+    """The error for a constructor that died: which, of what, where."""
+    from rtlinker.host.signal_names import CODES, signal_name
+
+    at = death.registers["rip"]
+    facts = [
+        ("constructor", describe(constructor) or f"{constructor:#x}"),
+        ("at", f"{at:#x} {describe(at) or ''}".rstrip()),
+    ]
+    reason = CODES.get((death.signal, death.code), "raised by the program" if death.code <= 0 else "")
+    if reason:
+        facts.append(("reason", reason))
+    if death.code > 0 and death.fault != at:
+        facts.append(("fault", f"{death.fault:#x}"))
+    return CrashError(death.signal, f"a constructor died of {signal_name(death.signal)}", facts, at)
+
+
+Arguments = tuple[int, "ctypes.Array[ctypes.c_char_p]", ctypes.c_void_p]
+
+
+def _arguments() -> Arguments:
+    """argc, argv (a copy of sys.argv, alive as long as this object) and the process's envp."""
+    import sys
+
+    names = [name.encode("utf-8", "surrogateescape") for name in (sys.argv or [""])]
+    argv = (ctypes.c_char_p * (len(names) + 1))(*names, None)
+    environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
+    return len(names), argv, environ

@@ -1,0 +1,45 @@
+"""The machine code that is kept as bytes is what the assembly beside it means."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from rtlinker.x86_64 import rescue, startup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+BYTES = {
+    "rescue": (
+        [(bytes.fromhex(code), text) for code, text in rescue.CODE_LINES],
+        rescue.CODE_BYTES,
+        f".set state, start + {rescue.STATE}\n",
+    ),
+    "prologue": (list(startup.PROLOGUE), startup.BEFORE, ""),
+    "epilogue": (list(startup.EPILOGUE), startup.AFTER, ""),
+    "padding": ([startup.PADDING], startup.PADDING[0], ""),
+}
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_the_bytes_are_those_of_the_assembly(compile: Callable[..., Path], name: str) -> None:
+    lines, wanted, head = BYTES[name]
+    text = "\n".join(line for _, line in lines)
+    code = ELFFile(BytesIO(compile(f"{head}start:\n{text}\n", "asm").read_bytes())).get_section_by_name(".text")
+    assert code.data() == wanted == b"".join(part for part, _ in lines)
+
+
+def test_functions_begin_where_their_offsets_say() -> None:
+    for offset in (0, rescue.HANDLER_AT, rescue.PERFORM_AT):
+        assert rescue.CODE_BYTES[offset:].startswith(b"\xf3\x0f\x1e\xfa")
+    assert rescue.CODE_BYTES[rescue.RESTORER_AT : rescue.PERFORM_AT] == b"\xb8\x0f\0\0\0\x0f\x05"
+
+
+def test_an_empty_function_returns_at_once() -> None:
+    assert startup.blank_function(13, framed=True) == startup.BEFORE + startup.AFTER
+    assert startup.blank_function(3, framed=False) == b"\x90" * 3
