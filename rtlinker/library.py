@@ -81,6 +81,11 @@ class Library:
         return self._linker.kept
 
     @property
+    def pinned(self) -> tuple[str, ...]:
+        """Why memory of the library is still there after `unload`, a text for each reason; else empty."""
+        return self._linker.pinned
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the link wants its user to know, such as data that is read through a copy."""
         return tuple(self._linker.notes)

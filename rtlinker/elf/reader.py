@@ -237,8 +237,8 @@ def _other_form(kind: int, name: str, where: str) -> UnsupportedError:
 def _is_empty(sections: Sections) -> bool:
     """Whether the object holds nothing to link: assemblers write no symbol table for a source without any content.
 
-    A note is no content: gcc -fcf-protection leaves .note.gnu.property in every object. The end of a function that crti.o
-    begins needs no symbols: that is all that crtn.o has.
+    A note is no content: gcc -fcf-protection leaves .note.gnu.property in every object. The end of a function that
+    crti.o begins needs no symbols: that is all that crtn.o has.
     """
     relocated = SHT_RELA in sections.types or SHT_REL in sections.types
     filled = [index for index in sections.allocated if sections.sizes[index]]

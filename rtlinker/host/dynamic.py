@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from rtlinker.host import libc
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 RTLD_DEFAULT = None
 RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_GLOBAL = 0x1, 0x2, 0x4, 0x100
 
@@ -45,3 +49,7 @@ def base_of(handle: int) -> int:
     import ctypes
 
     return ctypes.c_uint64.from_address(handle).value
+def close_libraries(handles: Iterable[int]) -> None:
+    """Undo one `open_library` for each handle, the last one first."""
+    for handle in reversed([*handles]):
+        libc.dlclose(handle)

@@ -28,7 +28,8 @@ class LiveImage:
     """An image in this process, with the way to take it back; the owner of its functions and data.
 
     `closed` tells that its memory is gone or going, `kept` lives at least as long as it. `calls` has an entry for
-    each call that runs in it. `dependents` are images that use its names.
+    each call that runs in it. `dependents` are images that use its names, `uses` those whose names it uses. `pinned`
+    says why it is kept although it was unloaded.
     """
 
     __slots__ = (
@@ -38,10 +39,12 @@ class LiveImage:
         "finish",
         "image",
         "kept",
+        "pinned",
         "scope",
         "started",
         "startup",
         "undo",
+        "uses",
         "wanted",
     )
 
@@ -53,6 +56,8 @@ class LiveImage:
         self.scope = ImageScope(image)
         self.wanted = {object.name for object in image.resolution.objects}
         self.dependents: set[LiveImage] = set()
+        self.uses: list[LiveImage] = []
+        self.pinned: list[str] = []
         self.calls: list[object] = []
         self.finish: Callable[[], None] | None = None
         self.started = False

@@ -16,6 +16,7 @@ from rtlinker.link.scope import Inputs, Table, is_scope, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python, finished
 from rtlinker.live.files import LastSource
 from rtlinker.live.install import LiveImage, install, retire
+from rtlinker.live.pins import Pins, look_again
 from rtlinker.live.place import ProcessPlace
 from rtlinker.live.run import run_constructors
 from rtlinker.live.scopes import ProcessScope
@@ -47,6 +48,7 @@ class LinkerCore(Collector):
         super().__init__()
         self._last = LastSource()
         self.images: list[LiveImage] = []
+        self._pins = Pins()
         self.notes: list[str] = []
 
     def resolve(self, roots: tuple[str, ...] = (), start: bool = True) -> None:
@@ -57,6 +59,7 @@ class LinkerCore(Collector):
         """
         with LOCK:
             self._open()
+            look_again()
             if not self._pending and not roots:
                 return
             self._give_types()
@@ -77,11 +80,15 @@ class LinkerCore(Collector):
                 raise
             self._depend(live)
             self.notes += [*image.notes, *self._unused(image)]
-            self._pending = []
+            waited, self._pending = self._pending, []
             self.images.append(live)
             finish_with_python(self)
-            if start:
-                self.start()
+            try:
+                if start:
+                    self.start()
+            except BaseException:
+                self._pending[:0] = waited if live not in self.images else []
+                raise
 
     def _link(self, undo: UndoStack, roots: tuple[str, ...]) -> Image:
         for live in self.images:
@@ -188,6 +195,7 @@ class LinkerCore(Collector):
         """
         with LOCK:
             self._open()
+            look_again()
             name = self._name_of(what) if isinstance(what, bytes) else os.fspath(what)
             waiting = [object for object in self._pending if _is_of(object.name, name)]
             sources = [source for source in self._providers if source.name == name]
@@ -220,10 +228,15 @@ class LinkerCore(Collector):
         return list(unused)
 
     def _free(self, live: LiveImage) -> None:
-        self.images.remove(live)
-        for other in self.images:
-            other.dependents.discard(live)
-        live.undo.run()
+        """Run an image's destructors and free it, or keep it while there are reasons to."""
+        if live in self.images:
+            self.images.remove(live)
+        self._pins.let_go(live)
+
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """Why memory of unloaded images is kept, a text for each reason; empty when all of it was given back."""
+        return self._pins.reasons
 
     def close(self) -> None:
         """Unload everything, newest first, and let go of the libraries. Afterwards the linker cannot be used.
@@ -231,16 +244,16 @@ class LinkerCore(Collector):
         Raises LinkError while a call runs in one of the images; nothing has changed then.
         """
         with LOCK:
+            look_again()
             if self.closed:
                 return
             retire(self.images)
             self.closed = True
             finished(self)
-            undo = UndoStack()
-            for handle in self._handles:
-                undo.push(lambda handle=handle: dynamic.close_library(handle))  # type: ignore[misc]
+            undo, handles = UndoStack(), self._handles
+            undo.push(lambda: self._pins.finally_do(lambda: dynamic.close_libraries(handles)))
             for live in self.images:
-                undo.push(live.undo.run)
+                undo.push(lambda live=live: self._free(live))  # type: ignore[misc]
             self.images, self._pending, self._providers, self._handles = [], [], [], []
             try:
                 undo.run()
@@ -263,6 +276,7 @@ class LinkerCore(Collector):
         for other in self.images:
             if other.scope.used:
                 other.dependents.add(live)
+                live.uses.append(other)
 
     def _unused(self, image: Image) -> list[str]:
         given = len(self._pending)

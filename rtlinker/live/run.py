@@ -41,27 +41,35 @@ def run_constructors(startup: Startup, undo: UndoStack, describe: Describe, resc
     if not startup.constructors:
         return finish
     if not rescued:
-        for address in startup.constructors:
-            start_one(address, arguments, None)
+        _run_all(startup, arguments, finish, describe, None)
         return finish
     from rtlinker.live.rescue import Rescue
 
     with Rescue() as rescue:
-        for address in startup.constructors:
-            death = start_one(address, arguments, rescue)
-            if death is not None:
-                finish.abandon(rescue)
-                raise crash_error(death, address, describe)
+        _run_all(startup, arguments, finish, describe, rescue)
     return finish
 
 
-def start_one(address: int, arguments: Arguments, rescue: Rescue | None) -> Death | None:
-    """Call one constructor; how it died, if it did and there is a rescue."""
+def _run_all(
+    startup: Startup, arguments: Arguments, finish: Destructors, describe: Describe, rescue: Rescue | None
+) -> None:
+    try:
+        for address in startup.constructors:
+            start_one(address, arguments, describe, rescue)
+    except BaseException:
+        finish.abandon(rescue)
+        raise
+
+
+def start_one(address: int, arguments: Arguments, describe: Describe, rescue: Rescue | None) -> None:
+    """Call one constructor. Raises CrashError when it dies and there is a rescue."""
     if rescue is None:
         _STARTER(address)(*arguments)
-        return None
+        return
     count, argv, environ = arguments
-    return rescue.call(address, count, ctypes.addressof(argv), environ.value or 0)
+    death = rescue.call(address, count, ctypes.addressof(argv), environ.value or 0)
+    if death is not None:
+        raise crash_error(death, address, describe)
 
 
 class Destructors:
@@ -80,8 +88,8 @@ class Destructors:
         if self._left:
             _finish(self._left.pop())
 
-    def abandon(self, rescue: Rescue) -> None:
-        """After a crash: run what was registered, and nothing else, for not all was constructed.
+    def abandon(self, rescue: Rescue | None) -> None:
+        """After a constructor failed: run what was registered, and nothing else, for not all was constructed.
 
         A function is taken off the list before it is called, so after another crash the next one is tried.
         """
@@ -98,7 +106,11 @@ def _finish(startup: Startup) -> None:
     libc.fflush(None)
 
 
-def _finish_registered(handle: int, rescue: Rescue) -> None:
+def _finish_registered(handle: int, rescue: Rescue | None) -> None:
+    if rescue is None:
+        if handle:
+            libc.__cxa_finalize(handle)
+        return
     finalize = ctypes.cast(libc.__cxa_finalize, ctypes.c_void_p).value or 0
     for _ in range(TRIES if handle else 0):
         if rescue.call(finalize, handle) is None:
