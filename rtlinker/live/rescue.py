@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV = 4, 6, 7, 8, 11
 DEADLY = (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT)
 
-SA_SIGINFO, SA_RESTORER, SA_ONSTACK, SA_NODEFER = 0x4, 0x04000000, 0x08000000, 0x40000000
+SA_SIGINFO, SA_RESTORER, SA_ONSTACK, SA_RESTART, SA_NODEFER = 0x4, 0x04000000, 0x08000000, 0x10000000, 0x40000000
 RT_SIGACTION, RT_SIGPROCMASK, SIGALTSTACK = 13, 14, 131
 """Numbers of system calls."""
 
@@ -61,7 +61,7 @@ class _Machine:
         self.perform = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(pages.address + code.PERFORM_AT)
         holds_lock = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value or 0
         self.put(code.HOLDS_LOCK, holds_lock)
-        flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_NODEFER
+        flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER
         self.put(code.ACTION, self.handler, flags, pages.address + code.RESTORER_AT, 0)
         self.put(code.OWN_STACK, self.stack.address, 0, STACK_SIZE)
         at, action, size = self.state, self.state + code.ACTION, code.ACTION_SIZE

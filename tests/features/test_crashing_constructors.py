@@ -162,11 +162,34 @@ def test_a_forked_child_of_a_constructor_dies_by_itself(compile, in_child):
     )
 
     def call():
+        faulthandler.disable()
         seen = []
         load(path, seen)
         return seen
 
     assert in_child(call) == [signal.SIGSEGV]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGABRT, signal.SIGFPE])
+def test_an_ignored_signal_from_outside_is_still_ignored(compile, in_child, sent):
+    path = compile(
+        HEAD + CONSTRUCTOR % f"int s; pid_t me = getpid(), child = fork(); if (!child) _exit(kill(me, {int(sent)}));"
+        " waitpid(child, &s, 0); note(s)"
+    )
+
+    def call():
+        faulthandler.disable()
+        signal.signal(sent, signal.SIG_IGN)
+        seen = []
+        load(path, seen)
+        return seen, signal.getsignal(sent)
+
+    assert in_child(call) == ([0], signal.SIG_IGN)
+
+
+def test_a_signal_from_outside_still_ends_the_process(compile):
+    body = "pid_t me = getpid(), child = fork(); if (!child) _exit(kill(me, SIGABRT)); for (;;) pause()"
+    assert _dies_of(compile(HEAD + CONSTRUCTOR % body), faulthandler.disable) == signal.SIGABRT
 
 
 def test_a_crash_inside_of_python_is_pythons(compile):

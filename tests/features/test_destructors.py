@@ -1,6 +1,12 @@
 """Unloading runs what has to run: atexit and __cxa_atexit, last first; then destructors, backwards."""
 
+import subprocess
+import sys
+
+import pytest
+
 import rtlinker
+from tests.support.compile import run
 
 SOURCE = """
 #include <stdlib.h>
@@ -41,6 +47,43 @@ def test_static_objects_of_cxx_are_constructed_and_destroyed(compile, in_child):
         seen = []
         with rtlinker.load(path, symbols={"note": (seen.append, "void(int)")}) as library:
             library.f()
+            before = list(seen)
+        return before, seen
+
+    assert in_child(call) == ([1], [1, 2])
+
+
+ORDER = """
+#include <stdio.h>
+#include <stdlib.h>
+#define SAY(name, text) static void name(void) { puts(text); }
+SAY(one, "atexit 1") SAY(two, "atexit 2") SAY(plain, "fini_array") SAY(late, "fini_array 101") SAY(old, "dtors")
+__attribute__((section(".fini_array"))) static void (*p)(void) = plain;
+__attribute__((section(".fini_array.00101"))) static void (*l)(void) = late;
+__attribute__((section(".dtors.60000"), used)) static void (*o)(void) = old;
+__attribute__((destructor)) static void attribute(void) { puts("destructor"); }
+void final(void) { puts("fini"); }
+asm(".section .fini,\\"ax\\"\\n call final\\n .text");
+__attribute__((constructor)) static void start(void) { atexit(one); atexit(two); }
+"""
+WANTED = "atexit 2\natexit 1\ndestructor\nfini_array\ndtors\nfini_array 101\nfini\n"
+
+
+@pytest.mark.parametrize("then", ["", "; library.unload()", "; library.unload(); library.unload()"])
+def test_destructors_run_once_and_in_order_at_unload_and_at_exit(compile, then):
+    path = compile(ORDER, flags="-fno-toplevel-reorder")
+    text = f"import rtlinker; library = rtlinker.load({str(path)!r}){then}"
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, WANTED), ran.stderr
+
+
+def test_a_crtbegin_of_the_link_runs_what_was_registered_with_its_own_handle(compile, in_child):
+    begin, end = (run("gcc", f"-print-file-name={name}").strip() for name in ("crtbeginS.o", "crtendS.o"))
+    path = compile(STATIC, "c++", flags="-fno-exceptions")
+
+    def call():
+        seen = []
+        with rtlinker.load(begin, path, end, symbols={"note": (seen.append, "void(int)")}):
             before = list(seen)
         return before, seen
 
