@@ -20,7 +20,6 @@ from rtlinker.bind.passing import refuse
 from rtlinker.bind.plan import native_of
 from rtlinker.bind.pointers import PointerCodec, StringCodec
 from rtlinker.errors import SignatureError
-from rtlinker.live.rescue import open_rescues, pause, resume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +96,6 @@ def _make(ctype: FunctionType, function: Callable[..., object], keeper: dict[obj
     receivers = [codec.receive if isinstance(codec, StringCodec) else codec.decode for codec in codecs]
 
     def enter(*raw: object) -> object:
-        paused = open_rescues and pause()
         try:
             values = [receive(part, home) for receive, part in zip(receivers, raw)]
             answer = function(*values)
@@ -107,9 +105,6 @@ def _make(ctype: FunctionType, function: Callable[..., object], keeper: dict[obj
                 raise
             keep_failure(error)
             return None if result.native is None else 0
-        finally:
-            if paused:
-                resume(paused)
 
     kind = ctypes.CFUNCTYPE(result.native, *[native_of(codec) for codec in codecs])
     return kind(enter)

@@ -54,7 +54,7 @@ def _may_be_in(thread: str, start: int, end: int) -> bool:
         text = _text(thread, "syscall")
     except OSError:  # not to be known here: a kernel without the file, or no permission
         return True
-    if text is None:
+    if not text:
         return False
     call, *_, stack, at = text.split() if text != "running" else ("running", "0", "0")
     if call == "running" or start <= int(at, 16) < end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtlinker.elf.constants import SHF_ALLOC
+from rtlinker.link.chains import CHAINS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def _in_image(image: Image, offset: int) -> str:
     for key, (stub, _) in image.layout.stubs.items():
         if stub <= offset < stub + 16:
             return f"stub of {key}+{offset - stub:#x}"
+    for section, name in CHAINS.items():
+        start, end = image.layout.bounds.get(section, (0, 0))
+        if start <= offset < end:
+            return f"{name}+{offset - start:#x} (of all {section} sections)"
     return f"image+{offset:#x}"
 
 

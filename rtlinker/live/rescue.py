@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from _thread import get_ident
 
 from rtlinker.facts import Fact
 from rtlinker.host import libc, memory
@@ -31,6 +30,12 @@ RT_SIGACTION, RT_SIGPROCMASK, SIGALTSTACK = 13, 14, 131
 """Numbers of system calls."""
 
 SIG_SETMASK = 2
+THREAD_STATE_WORDS = 64
+"""Of 4 bytes, from the start of a PyThreadState, among which its counter is looked for."""
+
+NEVER = 0xFFFFFFFF
+"""What the counter is not."""
+
 STACK_SIZE = 64 * 1024
 """For the handler, and for the earlier one that it may pass a signal to."""
 
@@ -59,8 +64,9 @@ class _Machine:
         self.known = bytes(code.SEEN - code.EARLIER)
         self.run = ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_void_p,) * 5)(pages.address)
         self.perform = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(pages.address + code.PERFORM_AT)
-        holds_lock = ctypes.cast(ctypes.pythonapi.PyGILState_Check, ctypes.c_void_p).value or 0
-        self.put(code.HOLDS_LOCK, holds_lock)
+        self.python = ctypes.PyDLL(None)
+        self.python.PyGILState_GetThisThreadState.restype = ctypes.c_void_p
+        self.entered_at = self._find_counter()
         flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER
         self.put(code.ACTION, self.handler, flags, pages.address + code.RESTORER_AT, 0)
         self.put(code.OWN_STACK, self.stack.address, 0, STACK_SIZE)
@@ -84,8 +90,28 @@ class _Machine:
         """Write words of the state."""
         self.words[offset // 8 : offset // 8 + len(values)] = [*values]
 
+    def _find_counter(self) -> int | None:
+        """Where in its PyThreadState CPython counts how often a thread has entered Python (PyGILState_Ensure).
+
+        The place differs between versions, so we look at which number grows; None when that is not plain, and then
+        nothing is rescued.
+        """
+        words = (ctypes.c_int32 * THREAD_STATE_WORDS).from_address(self.python.PyGILState_GetThisThreadState())
+        before = words[:]
+        entered = self.python.PyGILState_Ensure()
+        during = words[:]
+        self.python.PyGILState_Release(entered)
+        numbers = enumerate(zip(before, during, words[:]))
+        found = [4 * place for place, (first, second, third) in numbers if second == first + 1 and third == first]
+        return found[0] if len(found) == 1 else None
+
     def install(self) -> None:
         """Make ours the handlers and the stack of this thread."""
+        counter = self.state + code.DEFAULT  # a zero
+        if self.entered_at is not None:
+            counter = self.python.PyGILState_GetThisThreadState() + self.entered_at
+        self.words[code.COUNTER // 8] = counter
+        self.counter = ctypes.c_uint32.from_address(counter)
         self.words[code.PROCESS // 8] = os.getpid()
         self.perform(self.state + code.INSTALL, 2 + len(DEADLY))
         found = ctypes.string_at(self.state + code.EARLIER, code.SEEN - code.EARLIER)
@@ -128,8 +154,8 @@ class Rescue:
             _machines.append(_Machine())
         self._machine = _machines[0]
         self._died = False
-        self._outermost = not open_rescues
-        open_rescues.append(self)
+        self._outermost = not _open_rescues
+        _open_rescues.append(self)
         if self._outermost:
             self._machine.install()
         return self
@@ -137,11 +163,14 @@ class Rescue:
     def call(self, function: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> Death | None:
         """Call the function at an absolute address with these arguments; None when it returned, else how it died."""
         machine = self._machine
-        if not machine.run(function, a, b, c, d):
+        words, outer = machine.words, machine.words[code.COUNT // 8]
+        words[code.COUNT // 8] = machine.counter.value if machine.entered_at is not None else NEVER
+        died = machine.run(function, a, b, c, d)
+        words[code.COUNT // 8] = outer
+        if not died:
             return None
         self._died = True
         libc.syscall(RT_SIGPROCMASK, SIG_SETMASK, machine.state + code.MASK, 0, 8)
-        words = machine.words
         both = words[code.SIGNAL // 8]
         number, reason = both & 0xFFFFFFFF, ctypes.c_int32(both >> 32).value
         registers = dict(zip(code.GREGS, words[code.REGISTERS // 8 : code.REGISTERS // 8 + len(code.GREGS)]))
@@ -150,31 +179,12 @@ class Rescue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        open_rescues.remove(self)
+        _open_rescues.remove(self)
         if self._outermost:
             self._machine.restore(self._died)
         elif self._died:
-            open_rescues[-1]._died = True
+            _open_rescues[-1]._died = True
 
 
-open_rescues: list[Rescue] = []
+_open_rescues: list[Rescue] = []
 """Those in use, outermost first; all belong to the thread that holds the loading lock."""
-
-
-def pause() -> int:
-    """Leave crashes of this thread alone while Python runs in a callback: its frames must not be jumped over.
-
-    What comes back is for `resume`; 0 when this thread was not being rescued.
-    """
-    words = _machines[0].words
-    armed = words[code.THREAD // 8]
-    if armed != get_ident():  # pthread_self, which is %fs:0x10
-        return 0
-    words[code.THREAD // 8] = 0
-    return armed
-
-
-def resume(armed: int) -> None:
-    """Undo `pause`."""
-    if armed:
-        _machines[0].words[code.THREAD // 8] = armed

@@ -7,9 +7,9 @@ thread it notes what happened, puts RUN's stack and its `landing` into the conte
 before is kept on RUN's stack, so that calls may be nested.
 
 The handler leaves a signal to whoever had it before when it comes to another thread, in a forked child, from another
-process, or while the thread holds Python's lock: then the frames that would be jumped over are Python's. The earlier
-handler is jumped to; where there was none the default action is restored, and a fault happens again, a sent signal
-(si_code <= 0, sigaction(2)) is sent again.
+process, or when a counter has changed that says how often the thread has entered Python: then the frames that would be
+jumped over are Python's. The earlier handler is jumped to; where there was none the default action is restored, and a
+fault happens again, a sent signal (si_code <= 0, sigaction(2)) is sent again.
 
 `PERFORM` makes a table of system calls one after the other: installing and restoring are one call from Python each.
 
@@ -24,9 +24,9 @@ Lines = tuple[tuple[str, str], ...]
 STATE = 4096
 """Where the state begins, in bytes from the start of the code."""
 
-THREAD, PROCESS, STACK, HOLDS_LOCK = 0, 8, 16, 32
+THREAD, PROCESS, STACK, COUNTER, COUNT = 0, 8, 16, 24, 32
 """In the state: the armed thread (its %fs:0x10, which is what pthread_self gives), the process's id, RUN's stack
-pointer, and the address of PyGILState_Check; 8 bytes each."""
+pointer, the address of a number of 4 bytes, and that number as it was when RUN was called; 8 bytes each."""
 
 SIGNAL, CODE, FAULT, REGISTERS = 40, 44, 48, 56
 """What happened: number and si_code (4 bytes each), si_addr, and the registers in the order of `GREGS`."""
@@ -98,26 +98,20 @@ HANDLER: Lines = (
     ("4c 8d 05 80 0f 00 00", "lea state(%rip), %r8"),
     ("64 48 8b 04 25 10 00 00 00", "mov %fs:0x10, %rax"),
     ("49 39 00", "cmp %rax, (%r8)"),
-    ("75 77", "jne chain"),
-    ("57", "push %rdi"),
-    ("56", "push %rsi"),
-    ("52", "push %rdx"),
+    ("75 6b", "jne chain"),
+    ("49 8b 40 18", "mov 24(%r8), %rax"),
+    ("8b 00", "mov (%rax), %eax"),
+    ("41 39 40 20", "cmp %eax, 32(%r8)"),
+    ("75 5f", "jne chain"),
     ("b8 27 00 00 00", "mov $39, %eax"),
     ("0f 05", "syscall"),
     ("41 39 40 08", "cmp %eax, 8(%r8)"),
-    ("75 64", "jne not_ours"),
+    ("75 52", "jne chain"),
     ("83 7e 08 00", "cmpl $0, 8(%rsi)"),
-    ("7f 05", "jg ask_python"),
+    ("7f 05", "jg ours"),
     ("39 46 10", "cmp %eax, 16(%rsi)"),
-    ("75 59", "jne not_ours"),
-    ("", "ask_python:"),
-    ("41 ff 50 20", "call *32(%r8)"),
-    ("85 c0", "test %eax, %eax"),
-    ("75 51", "jne not_ours"),
-    ("5a", "pop %rdx"),
-    ("5e", "pop %rsi"),
-    ("5f", "pop %rdi"),
-    ("4c 8d 05 45 0f 00 00", "lea state(%rip), %r8"),
+    ("75 47", "jne chain"),
+    ("", "ours:"),
     ("41 89 78 28", "mov %edi, 40(%r8)"),
     ("8b 46 08", "mov 8(%rsi), %eax"),
     ("41 89 40 2c", "mov %eax, 44(%r8)"),
@@ -129,16 +123,11 @@ HANDLER: Lines = (
     ("f3 48 a5", "rep movsq"),
     ("49 8b 40 10", "mov 16(%r8), %rax"),
     ("48 89 82 a0 00 00 00", "mov %rax, 160(%rdx)"),
-    ("48 8d 05 7c ff ff ff", "lea landing(%rip), %rax"),
+    ("48 8d 05 85 ff ff ff", "lea landing(%rip), %rax"),
     ("48 89 82 a8 00 00 00", "mov %rax, 168(%rdx)"),
     ("81 a2 b0 00 00 00 ff fa ff ff", "andl $~0x500, 176(%rdx)"),
     ("c3", "ret"),
-    ("", "not_ours:"),
-    ("5a", "pop %rdx"),
-    ("5e", "pop %rsi"),
-    ("5f", "pop %rdi"),
     ("", "chain:"),
-    ("4c 8d 05 f4 0e 00 00", "lea state(%rip), %r8"),
     ("89 f8", "mov %edi, %eax"),
     ("c1 e0 05", "shl $5, %eax"),
     ("49 8b 84 00 00 04 00 00", "mov 1024(%r8,%rax), %rax"),

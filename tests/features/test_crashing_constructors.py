@@ -75,6 +75,13 @@ def test_a_crash_is_an_error_and_nothing_is_left(compile, in_child, way):
     assert gone
 
 
+def test_a_crash_in_an_init_section_names_the_function(compile, in_child):
+    path = compile('.section .init,"ax"\nud2\n', "asm", name="piece.o")
+    error = in_child(crash, path)
+    assert dict(error.facts)["constructor"] == "_init+0x0 (of all .init sections)"
+    assert dict(error.facts)["at"].endswith(f" .init+0x0 ({path})")
+
+
 def test_an_uncaught_exception_of_cxx_ends_the_load(compile, in_child):
     path = compile("#include <exception>\nstruct S { S() { std::terminate(); } } s;", "c++")
 
@@ -200,13 +207,16 @@ def test_a_crash_inside_of_python_is_pythons(compile):
         if not child:
             faulthandler.disable()
             try:
-                rtlinker.load(path, symbols={"back": (callback, "void(void)")})
+                rtlinker.load(
+                    path, symbols={"back": callback if hasattr(callback, "argtypes") else (callback, "void(void)")}
+                )
             finally:
                 os._exit(0)
         return os.WTERMSIG(os.waitpid(child, 0)[1])
 
     assert dies_of(lambda: ctypes.string_at(8)) == signal.SIGSEGV
     assert dies_of(lambda: ctypes.CDLL(None).abort()) == signal.SIGABRT
+    assert dies_of(ctypes.CFUNCTYPE(None)(lambda: ctypes.CDLL(None).abort())) == signal.SIGABRT
 
 
 def test_a_callback_may_load_what_crashes(compile, in_child):
