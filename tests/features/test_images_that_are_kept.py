@@ -4,6 +4,8 @@ import ctypes
 import os
 import signal
 
+import pytest
+
 import rtlinker
 from tests.support.child import mapped
 
@@ -160,3 +162,16 @@ def _fork():
     if not child:
         ctypes.CDLL(None).quick_exit(7)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_thread_of_a_constructor_that_died_keeps_the_image(compile, in_child):
+    path = compile(THREAD + "__attribute__((constructor)) static void c(void) { start(); __builtin_trap(); }")
+
+    def call():
+        linker = rtlinker.Linker()
+        linker.load_object(path)
+        with pytest.raises(rtlinker.CrashError) as caught:
+            linker.resolve()
+        return len(linker.pinned), linker.images, linker.lookup("busy"), mapped(caught.value.address)
+
+    assert in_child(call) == (1, [], None, "r-xp")
