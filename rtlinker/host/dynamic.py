@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 from rtlinker.host import libc
 
 TYPE_CHECKING = False
@@ -44,12 +46,12 @@ def close_library(handle: int) -> None:
     libc.dlclose(handle)
 
 
-def base_of(handle: int) -> int:
-    """What is added to the addresses in a library's file: struct link_map begins with l_addr (link.h)."""
-    import ctypes
-
-    return ctypes.c_uint64.from_address(handle).value
 def close_libraries(handles: Iterable[int]) -> None:
     """Undo one `open_library` for each handle, the last one first."""
     for handle in reversed([*handles]):
         libc.dlclose(handle)
+
+
+def base_of(handle: int) -> int:
+    """What is added to the addresses in a library's file: struct link_map begins with l_addr (link.h)."""
+    return ctypes.c_uint64.from_address(handle).value

@@ -46,6 +46,16 @@ def running_threads(live: LiveImage) -> list[str]:
     return [f"thread {name} may run in it" for name in threads_in(start, start + code.size, tries)]
 
 
+def waiting_threads(live: LiveImage) -> list[str]:
+    """Threads that will destroy the image's thread_local objects when they end."""
+    if live.startup.span is None:
+        return []
+    from rtlinker.live.thread_exit import waiting_threads as count
+
+    threads = count(live.startup.span)
+    return [f"{threads} thread{'s' * (threads > 1)} will destroy thread_local objects of it"] if threads else []
+
+
 def used(live: LiveImage) -> list[str]:
     """Images that are kept and use names of this one."""
     return [
@@ -53,7 +63,12 @@ def used(live: LiveImage) -> list[str]:
     ]
 
 
-REASONS: tuple[Callable[[LiveImage], list[str]], ...] = (handled_signals, running_threads, used)
+REASONS: tuple[Callable[[LiveImage], list[str]], ...] = (
+    handled_signals,
+    running_threads,
+    waiting_threads,
+    used,
+)
 """Each says why an image whose destructors have run must not be freed yet; nothing when it knows no reason."""
 
 

@@ -83,6 +83,7 @@ class Destructors:
     def __call__(self) -> None:
         """What was registered with atexit or __cxa_atexit, last first; then the arrays' destructors (__cxa_finalize).
 
+        Before all that go the thread_local objects of the calling thread, as at the end of a program's first thread.
         glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork.
         """
         if self._left:
@@ -94,16 +95,25 @@ class Destructors:
         A function is taken off the list before it is called, so after another crash the next one is tried.
         """
         for startup in self._left:
+            _leave_thread(startup)
             _finish_registered(startup.handle, rescue)
         self._left.clear()
 
 
 def _finish(startup: Startup) -> None:
+    _leave_thread(startup)
     if startup.handle:
         libc.__cxa_finalize(startup.handle)
     for address in startup.destructors:
         _FINISHER(address)()
     libc.fflush(None)
+
+
+def _leave_thread(startup: Startup) -> None:
+    if startup.span is not None:
+        from rtlinker.live.thread_exit import run_thread_exits
+
+        run_thread_exits(startup.span)
 
 
 def _finish_registered(handle: int, rescue: Rescue | None) -> None:

@@ -7,6 +7,7 @@ from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.link.scope import Definition, ThreadVariable
+from rtlinker.live.startup import THREAD_EXIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def examine(definition: Definition) -> Definition:
 
 PROCESS = "this process"
 
-REPLACED = "__cxa_thread_atexit"
-"""Names that begin so register what threads do when they end: libc's own knows loaded libraries only."""
-
 
 def _replaced(name: str) -> Definition:
+    """What counts the destructors that threads run when they end: libc's own knows loaded libraries only."""
     from rtlinker.live.thread_exit import register_exit_address
 
     return Definition(name, register_exit_address(), "rtlinker", "function")
@@ -56,7 +55,7 @@ class ProcessScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; thread-local variables are not addresses and are not found here."""
-        if name.startswith(REPLACED):
+        if name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version)
         if address is not None:
@@ -111,7 +110,7 @@ class LibraryScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """What dlsym says for this library."""
-        if name.startswith(REPLACED):
+        if name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version, self.handle)
         return None if address is None else Definition(name, address, self.name)

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class Startup(Fact):
     """Absolute addresses of functions, in the order in which they run.
 
-    `handle` is what the image's code registers functions under (__dso_handle), 0 when none of it can.
+    `handle` is what the image's code registers functions under (__dso_handle), 0 when none of it can; `span` is where
+    the image starts and ends, if its code can register what threads do when they end.
     """
 
     constructors: tuple[int, ...]
     destructors: tuple[int, ...]
     handle: int
+    span: tuple[int, int] | None
 
 
 def startup(image: Image) -> Startup:
@@ -54,8 +56,11 @@ def startup(image: Image) -> Startup:
     initial, final = chain_address(image.addresses, ".init"), chain_address(image.addresses, ".fini")
     first = [initial] if initial else []
     last = [final] if final else []
-    return Startup((*before, *first, *constructors), (*destructors[::-1], *last), _handle(image))
+    return Startup((*before, *first, *constructors), (*destructors[::-1], *last), _handle(image), _span(image))
 
+
+THREAD_EXIT = "__cxa_thread_atexit"
+"""How the names begin by which code registers what a thread does when it ends."""
 
 _STAGES = {".preinit_array": 0, ".init_array": 1, ".ctors": 1, ".fini_array": 2, ".dtors": 2}
 _OLD = frozenset({".ctors", ".dtors"})
@@ -76,6 +81,12 @@ def _handle(image: Image) -> int:
     if not any("__dso_handle" in index.undefined for index in image.resolution.indexes):
         return 0
     return image.address_of("__dso_handle") or image.address + image.layout.dso_handle
+
+
+def _span(image: Image) -> tuple[int, int] | None:
+    if any(name.startswith(THREAD_EXIT) for index in image.resolution.indexes for name in index.undefined):
+        return image.address, image.address + image.layout.size
+    return None
 
 
 def _entries(image: Image, number: int, index: int, executable: _Executable) -> list[int]:

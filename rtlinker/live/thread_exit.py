@@ -25,9 +25,8 @@ from rtlinker.x86_64.thread_exit import (
     thread_exit_code,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from rtlinker.link.image import Image
+Span = tuple[int, int]
+"""The absolute addresses at which an image starts and ends."""
 
 
 class _Routines:
@@ -71,11 +70,11 @@ def register_exit_address() -> int:
     return _made[0].place.address
 
 
-def run_thread_exits(image: Image) -> None:
-    """Run the destructors of the image's objects that the calling thread would run when it ends, last first."""
+def run_thread_exits(span: Span) -> None:
+    """Run the destructors of an image's objects that the calling thread would run when it ends, last first."""
     here: int = libc.pthread_self() if _made else 0
     while True:
-        mine = [(words[SEQUENCE // 8], at) for at, words in _waiting(image, (WAITING,)) if words[THREAD // 8] == here]
+        mine = [(words[SEQUENCE // 8], at) for at, words in _waiting(span, (WAITING,)) if words[THREAD // 8] == here]
         if not mine:
             return
         _, at = max(mine)
@@ -84,14 +83,14 @@ def run_thread_exits(image: Image) -> None:
         _word(at + STATE).value = FREE
 
 
-def waiting_threads(image: Image) -> int:
-    """How many threads have destructors of the image's objects still to run, or run one now."""
-    return len({words[THREAD // 8] for _, words in _waiting(image, (WAITING, BUSY))})
+def waiting_threads(span: Span) -> int:
+    """How many threads have destructors of an image's objects still to run, or run one now."""
+    return len({words[THREAD // 8] for _, words in _waiting(span, (WAITING, BUSY))})
 
 
-def _waiting(image: Image, states: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
+def _waiting(span: Span, states: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
     """The records in one of these states that the image has made: the destructor itself may be a library's."""
-    start, end = image.address, image.address + image.layout.size
+    start, end = span
     return [
         (at, words)
         for routines in _made
