@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rtlinker.errors import BadObjectError as BadObjectError
     from rtlinker.errors import CrashError as CrashError
     from rtlinker.errors import DuplicateSymbolError as DuplicateSymbolError
+    from rtlinker.errors import ForeignExceptionError as ForeignExceptionError
     from rtlinker.errors import LinkError as LinkError
     from rtlinker.errors import ReloadError as ReloadError
     from rtlinker.errors import RelocationError as RelocationError
@@ -36,6 +37,7 @@ _HOMES = {
     "BadObjectError": "errors",
     "CrashError": "errors",
     "DuplicateSymbolError": "errors",
+    "ForeignExceptionError": "errors",
     "LinkError": "errors",
     "RelocationError": "errors",
     "RelocationOverflowError": "errors",
@@ -54,6 +56,7 @@ __all__ = [  # noqa: RUF022  # the order in which people meet them
     "BadObjectError",
     "CrashError",
     "DuplicateSymbolError",
+    "ForeignExceptionError",
     "RelocationError",
     "RelocationOverflowError",
     "ReloadError",

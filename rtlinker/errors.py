@@ -200,6 +200,25 @@ class ReloadError(LinkError):
         self.stage = stage
 
 
+class ForeignExceptionError(LinkError):
+    """An exception of another language left a native function; it has been freed, and this stands for it.
+
+    `language` is C++, Rust, D, Ada or `unknown`; `type` the C++ type as people write it, or empty; `what` the text of
+    std::exception::what(), or a thrown number or string as text, or empty; `function` the function that was called.
+    """
+
+    def __init__(self, language: str, type: str = "", what: str = "", function: str = "") -> None:
+        whole = f"{'foreign' if language == 'unknown' else language} exception{' ' * bool(type)}{type}"
+        whole += f": {what}" if what else ""
+        headline = whole.partition("\n")[0][:72].rstrip()
+        facts = [] if whole == headline else [("type", type), ("what", what)]
+        super().__init__(headline, [fact for fact in [*facts, ("function", function)] if fact[1]])
+        self.language = language
+        self.type = type
+        self.what = what
+        self.function = function
+
+
 class CrashError(LinkError):
     """The called code died. `signal` is the number, `address` the faulting instruction (absolute) or None."""
 

@@ -13,13 +13,13 @@ import sys
 
 from rtlinker.bind.codec import Codec
 from rtlinker.bind.ctype import FunctionType, Pointer, Record, declare, plain
-from rtlinker.bind.failure import keep_failure
 from rtlinker.bind.foreign import ForeignFunction
 from rtlinker.bind.home import Call, Home, Mismatch
 from rtlinker.bind.passing import refuse
 from rtlinker.bind.plan import native_of
 from rtlinker.bind.pointers import PointerCodec, StringCodec
 from rtlinker.errors import SignatureError
+from rtlinker.live.failure import keep_failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.bind.codec import Codec, FloatCodec, IntegerCodec
-from rtlinker.bind.failure import failures, raise_failure
 from rtlinker.bind.plan import Jump, Plan, native_of
+from rtlinker.live.failure import failures, raise_failure
+from rtlinker.live.frames import guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def _quickest(plan: Plan) -> Callable[..., object]:
         return plan.jump
     jump = Jump(plan.address)
     jump.restype = plan.jump.restype
+    guard(jump)
     return jump
 
 
@@ -48,7 +50,7 @@ def _none(plan: Plan, jump: Callable[..., object]) -> Way:
             return plan(arguments)
         answer = jump()
         if failures:
-            raise_failure()
+            raise_failure(plan.name)
         return answer
 
     return call
@@ -63,7 +65,7 @@ def _one(plan: Plan, jump: Callable[..., object], first: Check) -> Way:
             if type(a) is kind and low <= a <= high:
                 answer = jump(a)
                 if failures:
-                    raise_failure()
+                    raise_failure(plan.name)
                 return answer
         return plan(arguments)
 
@@ -80,7 +82,7 @@ def _two(plan: Plan, jump: Callable[..., object], first: Check, second: Check) -
             if type(a) is kind and type(b) is kind_b and low <= a <= high and low_b <= b <= high_b:
                 answer = jump(a, b)
                 if failures:
-                    raise_failure()
+                    raise_failure(plan.name)
                 return answer
         return plan(arguments)
 
@@ -99,7 +101,7 @@ def _three(plan: Plan, jump: Callable[..., object], first: Check, second: Check,
             if fits and low <= a <= high and low_b <= b <= high_b and low_c <= c <= high_c:
                 answer = jump(a, b, c)
                 if failures:
-                    raise_failure()
+                    raise_failure(plan.name)
                 return answer
         return plan(arguments)
 
@@ -114,7 +116,7 @@ def _four(plan: Plan, jump: Callable[..., object], *checks: Check) -> Way:
                     return plan(arguments)
             answer = jump(*arguments)
             if failures:
-                raise_failure()
+                raise_failure(plan.name)
             return answer
         return plan(arguments)
 

@@ -16,7 +16,7 @@ from rtlinker.errors import UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 INTEGER = "i"
 SSE = "d"
@@ -79,6 +79,31 @@ def eightbytes(ctype: CType) -> tuple[str, int]:
         place = offset // 8
         classes[place] = INTEGER if INTEGER in (kind, classes[place]) else SSE
     return "".join(kind or SSE for kind in classes), words
+
+
+def stack_words(natives: Sequence[type], hidden: bool) -> int:
+    """At least as many 8-byte words as arguments of these ctypes types take on the stack (psABI 3.2.3).
+
+    `hidden` is for a result in memory, whose address takes a register. A record counts as if all its words went to
+    registers and to the stack, each long double as if it needed padding: whoever copies so many words copies a little
+    too much, less than ctypes itself keeps on the stack for each argument.
+    """
+    integers, vectors, words = int(hidden), 0, 0
+    for native in natives:
+        if issubclass(native, ctypes.Structure):
+            size = (ctypes.sizeof(native) + 7) // 8
+            words += size + 1
+            if size <= 2:
+                integers, vectors = integers + size, vectors + size
+        elif issubclass(native, ctypes.c_longdouble):
+            words += 3
+        elif issubclass(native, (ctypes.c_float, ctypes.c_double)):
+            vectors += 1
+            words += vectors > 8
+        else:
+            integers += 1
+            words += integers > 6
+    return words
 
 
 def is_register_pair(ctype: CType) -> bool:

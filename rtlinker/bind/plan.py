@@ -18,10 +18,11 @@ from rtlinker.bind.ctype import (
     plain,
     size_of,
 )
-from rtlinker.bind.failure import failures, raise_failure
 from rtlinker.bind.home import Call, Home, Mismatch, keeper_of, shown
-from rtlinker.bind.passing import INTEGER, SSE, X87, carrier_of, eightbytes, is_register_pair, refuse
+from rtlinker.bind.passing import INTEGER, SSE, X87, carrier_of, eightbytes, is_register_pair, refuse, stack_words
 from rtlinker.errors import SignatureError
+from rtlinker.live.failure import failures, raise_failure
+from rtlinker.live.frames import guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,20 @@ def native_of(codec: Codec) -> type:
 class Plan:
     """The general way to call one function: `plan(arguments)`, a tuple."""
 
-    __slots__ = ("address", "codecs", "home", "jump", "name", "result", "splits", "type", "variadic")
+    __slots__ = (
+        "address",
+        "codecs",
+        "hidden",
+        "home",
+        "jump",
+        "longer",
+        "name",
+        "natives",
+        "result",
+        "splits",
+        "type",
+        "variadic",
+    )
 
     def __init__(self, address: int, ctype: FunctionType, name: str, owner: Owner | None) -> None:
         self.address = address
@@ -56,13 +70,32 @@ class Plan:
         self.splits = _splits(ctype)
         if isinstance(plain(ctype.result), Record) and eightbytes(ctype.result)[0] == X87:
             raise refuse(ctype.result, "libffi does not take a struct from an x87 register")
-        self.jump = Jump(address)
-        self.jump.restype = None if isinstance(plain(ctype.result), Void) else native_of(self.result)
-        self.jump.argtypes = [
+        self.natives = [
             kind
             for place, codec in enumerate(self.codecs)
             for kind in ([ctypes.c_uint64, ctypes.c_double] if place in self.splits else [native_of(codec)])
         ]
+        self.hidden = (size_of(ctype.result) or 0) > 16
+        self.jump = self._jump(stack_words(self.natives, self.hidden))
+        self.longer: dict[int, ctypes._FuncPointer] = {}
+
+    def _jump(self, words: int) -> ctypes._FuncPointer:
+        """The ctypes function that jumps, with at most `words` words of arguments on the stack."""
+        jump = Jump(self.address)
+        jump.restype = None if isinstance(plain(self.type.result), Void) else native_of(self.result)
+        jump.argtypes = self.natives
+        guard(jump, words)
+        return jump
+
+    def _longer(self, more: list[object]) -> ctypes._FuncPointer:
+        """The jump for a call with `more` behind '...': one for every 8 words of the stack."""
+        kinds: list[type] = [type(value) for value in more]
+        words = (stack_words(self.natives + kinds, self.hidden) + 7) // 8 * 8
+        if not words:
+            return self.jump
+        if words not in self.longer:
+            self.longer[words] = self._jump(words)
+        return self.longer[words]
 
     def __call__(self, arguments: tuple[object, ...]) -> object:
         """Convert the arguments, call, convert the result."""
@@ -83,11 +116,12 @@ class Plan:
                 raise self.misfit(len(raw), str(error)) from None
         for place in sorted(self.splits, reverse=True):
             raw[place : place + 1] = [raw[place].w0, raw[place].w1]  # type: ignore[attr-defined]
-        answer = self.jump(*raw)
+        jump = self.jump if len(arguments) == expected else self._longer(raw[len(self.natives) :])
+        answer = jump(*raw)
         for finish in call.after:
             finish()
         if failures:
-            raise_failure()
+            raise_failure(self.name)
         return self.result.decode(answer, self.home)
 
     def wrong_count(self, given: int) -> SignatureError:

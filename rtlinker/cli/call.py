@@ -159,7 +159,7 @@ def _program(library: Library, found: Found, words: Words) -> Callable[[], int]:
         environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
         # registered first, so it runs last: after what the program itself registered with atexit
         library.linker.finish_at_exit()
-        library.linker.start()
+        library.linker.start(guarded=False)  # an exception that nothing catches ends it, as it ends any program
         main = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(found.address)
         code: int = main(len(encoded), ctypes.addressof(argv), environ)
         libc.exit(code & 0xFF)

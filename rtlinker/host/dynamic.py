@@ -41,6 +41,12 @@ def open_library(path: str, visible: bool = True) -> int:
     return handle
 
 
+def loaded_library(soname: str) -> int | None:
+    """The handle of a library that the process has loaded already, to be closed again; None when it has not."""
+    handle: int | None = libc.dlopen(soname.encode(), RTLD_LAZY | RTLD_NOLOAD)
+    return handle
+
+
 def close_library(handle: int) -> None:
     """Undo one `open_library`."""
     libc.dlclose(handle)

@@ -1,11 +1,20 @@
-"""Exceptions of callbacks, kept while C returns: nothing may unwind through C frames."""
+"""Exceptions of callbacks, and of native code that a guard stopped, kept while C returns to the call that raises."""
 
 from __future__ import annotations
 
 from _thread import get_ident
 
+from rtlinker.errors import ForeignExceptionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 failures: list[tuple[int, BaseException]] = []
-"""Exceptions of callbacks that no call has raised yet, with the thread each belongs to."""
+"""Exceptions that no call has raised yet, with the thread each belongs to."""
 
 
 def keep_failure(error: BaseException) -> None:
@@ -13,10 +22,34 @@ def keep_failure(error: BaseException) -> None:
     failures.append((get_ident(), error))
 
 
-def raise_failure() -> None:
-    """Raises the first exception that a callback left in this thread, and forgets the others of the thread."""
+def take_failures() -> list[BaseException]:
+    """The exceptions of this thread, oldest first, which are forgotten."""
     here = get_ident()
     mine = [error for thread, error in failures if thread == here]
     failures[:] = [failure for failure in failures if failure[0] != here]
+    return mine
+
+
+def raise_failure(function: str = "") -> None:
+    """Raises the first exception kept in this thread, and forgets the others of the thread.
+
+    `function` is what was called: a foreign exception learns here which call it left.
+    """
+    mine = take_failures()
     if mine:
-        raise mine[0]
+        error = mine[0]
+        if isinstance(error, ForeignExceptionError) and not error.function:
+            error = ForeignExceptionError(error.language, error.type, error.what, function)
+        raise error
+
+
+def run_native(jump: Callable[..., T], function: str, *arguments: object) -> T:
+    """What a guarded ctypes function returns; raises what this call left, and nothing that was kept before it."""
+    held = take_failures()
+    try:
+        answer = jump(*arguments)
+        raise_failure(function)
+    finally:
+        for error in held:
+            keep_failure(error)
+    return answer

@@ -1,46 +1,157 @@
-"""Unwind tables: what lets exceptions and backtraces pass through an image."""
+"""Unwind tables: what lets exceptions, backtraces and cancellation pass through images, and stops exceptions at calls.
+
+The unwinder is libgcc_s, which a process may or may not have; what registers must be the one that libstdc++ uses.
+Loading it costs more than a small load, and without it nothing unwinds: so tables and calls wait here until it is seen,
+at a load or at a function's first call, or until an image comes that can need it. From then on each image's tables are
+registered, and each call from Python goes through a guard.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
+from _thread import RLock
+from _weakref import ref
 
+from rtlinker.elf.frame_check import find_lie
+from rtlinker.errors import BadObjectError
+from rtlinker.host import dynamic
 from rtlinker.link.image import Image
-from rtlinker.link.layout import EH_FRAME
+from rtlinker.link.layout import CODE, EH_FRAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rtlinker.host.memory import Reservation
     from rtlinker.live.undo import UndoStack
 
+    Jump = Callable[..., object]
 
-def register_frames(image: Image, memory: Reservation, undo: UndoStack) -> None:
-    """Tell the unwinder of libgcc about an image whose code throws, catches or cleans up.
+SONAME = "libgcc_s.so.1"
 
-    Without it an exception thrown in the image ends the process. Images without such code are not registered, since
-    every registered list makes each exception of the process slower; but once one is, exceptions may pass through any
-    later one. Names come first from libgcc_s: what registers
-    must be the unwinder that libstdc++ uses.
-    """
-    bounds = image.layout.bounds.get(EH_FRAME)
-    if bounds is None or not (_registered or _unwinds(image)):
-        return
-    start = image.address + bounds[0]
-    unwinder = ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
-    unwinder["__register_frame"](ctypes.c_void_p(start))
-    undo.push(lambda: unwinder["__deregister_frame"](ctypes.c_void_p(start)))
-    _registered.add("an image")
+LOCK = RLock()
+"""Held while tables are registered: an unknown or doubled deregistration ends the process."""
 
+os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
-_registered: set[str] = set()
-"""Not empty once an image was registered: from then on linked code of this process may throw."""
+_unwinder: list[ctypes.CDLL] = []
+"""libgcc_s, once it was found."""
+
+_tables: dict[int, None] = {}
+"""The addresses of the images' tables; all are registered if there is an unwinder, and none if not."""
+
+_unguarded: dict[int, tuple[ref[Jump], int]] = {}
+"""Jumps made before there was an unwinder, by their id, with their words of stack arguments."""
 
 THROWING = ("_Unwind_", "__cxa_throw", "__cxa_rethrow")
 """How the names begin by which code starts or resumes an exception (Itanium C++ ABI, Exception Handling)."""
 
+UNWINDING = frozenset((
+    "backtrace", "backtrace_symbols_fd", "pthread_cancel", "pthread_create", "pthread_exit", "thrd_create", "thrd_exit",
+    "dlopen", "dlmopen",
+))  # fmt: skip
+"""Functions of libc that load the unwinder themselves when they need it, or may bring code that throws."""
+
+
+def register_frames(image: Image, memory: Reservation, undo: UndoStack) -> None:
+    """Tell the unwinder about an image's tables, now if there is one, else when it comes.
+
+    Raises BadObjectError, before anything is registered, for tables that the unwinder would be led astray by.
+    """
+    bounds = image.layout.bounds.get(EH_FRAME)
+    if bounds is None:
+        return
+    _check(image, *bounds)
+    start = image.address + bounds[0]
+    with LOCK:
+        unwinder = _unwinder[0] if _unwinder else find_unwinder(_unwinds(image))
+        if unwinder is not None:
+            unwinder["__register_frame"](ctypes.c_void_p(start))
+        _tables[start] = None
+    undo.push(lambda: _withdraw(start))
+
+
+def _withdraw(start: int) -> None:
+    with LOCK:
+        if _tables.pop(start, start) is None and _unwinder:
+            _unwinder[0]["__deregister_frame"](ctypes.c_void_p(start))
+
+
+def find_unwinder(needed: bool = False) -> ctypes.CDLL | None:
+    """The unwinder, if the process has it or it is `needed`. When it is first seen, what waited for it is told to it.
+
+    None where a machine does not have it at all.
+    """
+    if _unwinder:
+        return _unwinder[0]
+    handle = None if needed else dynamic.loaded_library(SONAME)
+    if not needed and not handle:
+        return None
+    if handle:
+        dynamic.close_library(handle)
+    with LOCK:
+        try:
+            library = ctypes.CDLL(SONAME, mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            return None
+        if not _unwinder:
+            for start in _tables:
+                library["__register_frame"](ctypes.c_void_p(start))
+            _unwinder.append(library)
+            _guard_all()
+    return library
+
+
+def guard(jump: Jump, words: int = 0) -> None:
+    """Have exceptions that leave the function a ctypes function calls end at the call: see `live.guard`.
+
+    The jump may keep up to `words` 8-byte words of arguments on the stack. While the process has no unwinder, nothing
+    can throw; the jump then goes straight to its function, and is changed when the unwinder comes.
+    """
+    with LOCK:
+        if _unwinder or find_unwinder() is not None:
+            from rtlinker.live.guard import protect
+
+            protect(jump, words)
+        else:
+            key = id(jump)
+            _unguarded[key] = ref(jump, lambda _: _unguarded.pop(key, None)), words
+
+
+def _guard_all() -> None:
+    from rtlinker.live.guard import protect
+
+    for known, words in list(_unguarded.values()):
+        jump = known()
+        if jump is not None:
+            protect(jump, words)
+    _unguarded.clear()
+
 
 def _unwinds(image: Image) -> bool:
-    """Whether the image has handlers (.gcc_except_table), throws, or calls the unwinder itself."""
+    """Whether the image has handlers (.gcc_except_table), throws, or calls what may need the unwinder."""
     resolution = image.resolution
-    if any(name.startswith((".gcc_except_table",)) for object in resolution.objects for name in object.sections.names):
+    if any(name.startswith(".gcc_except_table") for object in resolution.objects for name in object.sections.names):
         return True
-    return any(name.startswith(THROWING) for index in resolution.indexes for name in index.undefined)
+    return any(
+        not UNWINDING.isdisjoint(index.undefined) or any(name.startswith(THROWING) for name in index.undefined)
+        for index in resolution.indexes
+    )
+
+
+def _check(image: Image, start: int, end: int) -> None:
+    """Raise BadObjectError for the first frame description that lies."""
+    code = next(segment for segment in image.layout.segments if segment.name == CODE)
+    low = image.address + code.offset
+    lie = find_lie(image.memory.view[start:end], image.address + start, (low, low + code.size))
+    if lie is None:
+        return
+    at, found = lie[0] + start, lie[1]
+    for object, places in zip(image.resolution.objects, image.layout.sections):
+        for index in object.sections.allocated:
+            first = places[index]
+            if object.sections.names[index] == EH_FRAME and first <= at < first + object.sections.sizes[index]:
+                where = f"{object.sections.title(index)}+{at - first:#x}"
+                raise BadObjectError(object.name, "frame descriptions in .eh_frame lie", found, where)
+    raise BadObjectError("the image", "frame descriptions in .eh_frame lie", found, f"image+{at:#x}")

@@ -88,14 +88,17 @@ class LinkingCollector(Collector):
         )
         return link(inputs, ProcessPlace(undo))
 
-    def start(self) -> None:
-        """Run the constructors of images that have not run theirs; an image whose constructor fails is taken back."""
+    def start(self, guarded: bool = True) -> None:
+        """Run the constructors of images that have not run theirs; an image whose constructor fails is taken back.
+
+        If not `guarded`, an exception that leaves a constructor or destructor ends the process (std::terminate).
+        """
         with LOCK:
             for live in [live for live in self.images if not live.started]:
                 live.started = True
                 live.calls.append(run_constructors)
                 try:
-                    live.finish = run_constructors(live.startup, live.undo, self.describe, self.rescue)
+                    live.finish = run_constructors(live.startup, live.undo, self.describe, self.rescue, guarded)
                 except BaseException:
                     live.calls.remove(run_constructors)
                     live.closed = True

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.errors import CrashError
-from rtlinker.host import libc
+from rtlinker.host import dynamic, libc
+from rtlinker.live.failure import run_native
+from rtlinker.live.frames import guard
 from rtlinker.live.startup import Startup
 
 TYPE_CHECKING = False
@@ -16,25 +18,32 @@ if TYPE_CHECKING:
     from rtlinker.live.undo import UndoStack
 
     Describe = Callable[[int], str | None]
+    Jump = Callable[..., object]
 
 TRIES = 1000
 """How often cleaning up after a crash is begun again when it crashes as well."""
 
 _STARTER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 _FINISHER = ctypes.CFUNCTYPE(None)
+_FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def run_constructors(startup: Startup, undo: UndoStack, describe: Describe, rescued: bool) -> Callable[[], None] | None:
+def run_constructors(
+    startup: Startup, undo: UndoStack, describe: Describe, rescued: bool, guarded: bool
+) -> Callable[[], None] | None:
     """Run the constructors; leave the destructors to the undo stack.
 
     What comes back runs the destructors, once, however often it is called; None when there are none. Functions get
-    argc, argv and envp as the dynamic linker passes them (gABI, Initialization and Termination Functions). If
-    `rescued`, a constructor that dies of a signal raises CrashError, in which `describe` names addresses; what had been
-    registered with atexit or __cxa_atexit has run then, and the arrays' destructors will not.
+    argc, argv and envp as the dynamic linker passes them (gABI, Initialization and Termination Functions).
+
+    If `rescued`, a constructor that dies of a signal raises CrashError, in which `describe` names addresses; if
+    `guarded`, an exception that leaves one is raised as ForeignExceptionError, and else ends the process as in any
+    program. After either, what had been registered with atexit or __cxa_atexit has run, and the arrays' destructors
+    will not.
     """
     if not startup.constructors and not startup.destructors and not startup.handle:
         return None
-    finish = Destructors(startup)
+    finish = Destructors(startup, guarded)
     arguments = _arguments()
     undo.push(lambda: arguments)  # constructors may keep argv; undone last, it lives until destructors have run
     undo.push(finish)
@@ -55,39 +64,75 @@ def _run_all(
 ) -> None:
     try:
         for address in startup.constructors:
-            start_one(address, arguments, describe, rescue)
+            jump = _STARTER(address)
+            run = _call if rescue is None else _rescued(rescue, address, describe)
+            if finish.guarded:
+                guard(jump)
+                run_native(run, "a constructor", jump, *arguments)
+            else:
+                run(jump, *arguments)
     except BaseException:
         finish.abandon(rescue)
         raise
 
 
-def start_one(address: int, arguments: Arguments, describe: Describe, rescue: Rescue | None) -> None:
-    """Call one constructor. Raises CrashError when it dies and there is a rescue."""
-    if rescue is None:
-        _STARTER(address)(*arguments)
-        return
-    count, argv, environ = arguments
-    death = rescue.call(address, count, ctypes.addressof(argv), environ.value or 0)
-    if death is not None:
-        raise crash_error(death, address, describe)
+def _call(jump: Jump, *arguments: object) -> None:
+    jump(*arguments)
+
+
+def _rescued(rescue: Rescue, constructor: int, describe: Describe) -> Callable[..., None]:
+    """What calls a jump and raises CrashError when it dies; `constructor` is the address it leads to."""
+
+    def run(jump: Jump, count: int, argv: ctypes.Array[ctypes.c_char_p], environ: ctypes.c_void_p) -> None:
+        entry = ctypes.cast(jump, ctypes.c_void_p).value or 0
+        death = rescue.call(entry, count, ctypes.addressof(argv), environ.value or 0)
+        if death is not None:
+            raise crash_error(death, constructor, describe)
+
+    return run
 
 
 class Destructors:
     """What runs at unload or at exit, whichever is first: called a second time it does nothing."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "guarded")
 
-    def __init__(self, startup: Startup) -> None:
+    def __init__(self, startup: Startup, guarded: bool) -> None:
         self._left: list[Startup] = [startup]
+        self.guarded = guarded
 
     def __call__(self) -> None:
         """What was registered with atexit or __cxa_atexit, last first; then the arrays' destructors (__cxa_finalize).
 
         Before all that go the thread_local objects of the calling thread, as at the end of a program's first thread.
-        glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork.
+        glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork. The first
+        exception that leaves one of them is raised when all are done.
         """
         if self._left:
-            _finish(self._left.pop())
+            self._finish(self._left.pop())
+
+    def _finish(self, startup: Startup) -> None:
+        _leave_thread(startup)
+        jumps: list[tuple[Jump, tuple[int, ...]]] = [(_FINISHER(address), ()) for address in startup.destructors]
+        if startup.handle:
+            jumps.insert(0, (_FINALIZER(dynamic.find_symbol("__cxa_finalize") or 0), (startup.handle,)))
+        failure: BaseException | None = None
+        while jumps:
+            jump, arguments = jumps[0]
+            try:
+                if self.guarded:
+                    guard(jump)
+                    run_native(jump, "a destructor", *arguments)
+                else:
+                    jump(*arguments)
+                del jumps[0]
+            except BaseException as error:  # the rest must still run
+                failure = failure or error
+                if not arguments:  # __cxa_finalize goes on, when it is called again, behind the one that threw
+                    del jumps[0]
+        libc.fflush(None)
+        if failure is not None:
+            raise failure
 
     def abandon(self, rescue: Rescue | None) -> None:
         """After a constructor failed: run what was registered, and nothing else, for not all was constructed.
@@ -98,15 +143,6 @@ class Destructors:
             _leave_thread(startup)
             _finish_registered(startup.handle, rescue)
         self._left.clear()
-
-
-def _finish(startup: Startup) -> None:
-    _leave_thread(startup)
-    if startup.handle:
-        libc.__cxa_finalize(startup.handle)
-    for address in startup.destructors:
-        _FINISHER(address)()
-    libc.fflush(None)
 
 
 def _leave_thread(startup: Startup) -> None:

@@ -28,6 +28,7 @@ MADE = {
     "SignatureError": errors.SignatureError("headline"),
     "ThreadStorageError": errors.ThreadStorageError(4096, 16, static=True),
     "ReloadError": errors.ReloadError("types", "headline"),
+    "ForeignExceptionError": errors.ForeignExceptionError("C++", "std::runtime_error", "bad thing", "f"),
     "CrashError": errors.CrashError(11, "headline"),
 }
 """One of each, to ask for its attributes."""

@@ -1,0 +1,111 @@
+"""Guards in this process: a thunk for every ctypes function that calls native code (see `x86_64.guard`).
+
+Blocks of memory are made as they are needed and never given back, since a call may run in them at any time; thunks
+are used again when their ctypes function has gone. One block holds 65,000 thunks, and takes pages as they fill.
+"""
+
+from __future__ import annotations
+
+import ctypes
+
+from rtlinker.host import memory
+from rtlinker.live import frames
+from rtlinker.units import PAGE
+from rtlinker.x86_64.guard import (
+    BLOCK_SIZE,
+    CODE,
+    FIRST_THUNK,
+    ROUTINES,
+    SPAN,
+    TABLES,
+    THUNK_SIZE,
+    WORDS,
+    stack_room,
+    thunk_code,
+    unwind_tables,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.live.frames import Jump
+
+_free: list[int] = []
+"""The addresses of thunks that nobody uses."""
+
+_blocks: list[Block] = []
+"""Every block, the one that grows last."""
+
+
+class Thunk:
+    """A thunk in use; it is free again when this object goes."""
+
+    __slots__ = ("address",)
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+    def __del__(self) -> None:
+        _free.append(self.address)
+
+
+def protect(jump: Jump, words: int) -> None:
+    """Lead a ctypes function through a guard; it may keep up to `words` words of arguments on the stack.
+
+    The ctypes function keeps its thunk. What it points to is a word of memory that ctypes reads at every call.
+    """
+    pointer = ctypes.c_uint64.from_address(ctypes.addressof(jump))  # type: ignore[arg-type]
+    thunk = _take()
+    data = (ctypes.c_uint64 * 2).from_address(thunk.address + SPAN)
+    data[0], data[1] = pointer.value, stack_room(words)
+    jump.thunk = thunk  # type: ignore[attr-defined]
+    pointer.value = thunk.address
+
+
+def _take() -> Thunk:
+    while True:
+        try:
+            return Thunk(_free.pop())
+        except IndexError:
+            with frames.LOCK:
+                if not _free:
+                    _grow()
+
+
+def _grow() -> None:
+    """Make the next page of thunks free to use, in a new block when the last one is full."""
+    if not _blocks or _blocks[-1].end == CODE + SPAN:
+        _blocks.append(Block())
+    _free.extend(_blocks[-1].next_page())
+
+
+class Block:
+    """One block of memory; `end` is the offset behind the pages of thunks that are made."""
+
+    __slots__ = ("callback", "end", "reservation")
+
+    def __init__(self) -> None:
+        from rtlinker.live.thrown import landed
+
+        unwinder = frames.find_unwinder(needed=True)
+        assert unwinder is not None, "guards are made when there is an unwinder"
+        self.callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(landed)
+        self.reservation = memory.reserve(BLOCK_SIZE, PAGE, low=False)
+        view, words = self.reservation.view, (unwinder["_Unwind_SetGR"], unwinder["_Unwind_SetIP"], self.callback)
+        for number, function in enumerate(words):
+            address = ctypes.cast(function, ctypes.c_void_p).value or 0
+            view[WORDS + 8 * number : WORDS + 8 * number + 8] = address.to_bytes(8, "little")
+        tables = unwind_tables()
+        view[TABLES : TABLES + len(tables)] = tables
+        view[CODE : CODE + len(ROUTINES)] = ROUTINES
+        self.reservation.protect(0, CODE, "r--")
+        self.end = CODE
+        unwinder["__register_frame"](ctypes.c_void_p(self.reservation.address + TABLES))
+
+    def next_page(self) -> list[int]:
+        """The addresses of one more page of thunks, the first to be used last."""
+        start, base, view = max(self.end, FIRST_THUNK), self.reservation.address, self.reservation.view
+        page, self.end = self.end, self.end + PAGE
+        places = range(start, self.end, THUNK_SIZE)
+        view[start : self.end] = b"".join([thunk_code(place) for place in places])
+        self.reservation.protect(page, PAGE, "r-x")
+        return [base + place for place in reversed(places)]
