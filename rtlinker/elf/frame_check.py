@@ -60,8 +60,14 @@ def find_lie(records: memoryview, address: int, code: tuple[int, int]) -> Lie | 
     return None if at == size else (at, "a piece of a record")
 
 
+USUAL = bytes.fromhex("01 7a 52 00 01 78 10 01 1b")
+"""What a CIE of C begins with: version 1, zR, alignments 1 and -8, register 16, one byte more: addresses as 0x1b."""
+
+
 def _read_cie(body: bytes) -> int | str:
     """The encoding of a CIE's addresses; or what is wrong with it, as a text. `body` is what follows its id."""
+    if body.startswith(USUAL):
+        return USUAL[-1]
     if not body or body[0] not in VERSIONS:
         return f"a CIE of version {body[0] if body else 'nothing'}"
     letters, zero, rest = body[1:].partition(b"\0")

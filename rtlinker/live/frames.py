@@ -38,6 +38,9 @@ os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-de
 _unwinder: list[ctypes.CDLL] = []
 """libgcc_s, once it was found."""
 
+_asked = [0]
+"""How many libraries had been loaded when there was no unwinder among them."""
+
 _tables: dict[int, None] = {}
 """The addresses of the images' tables; all are registered if there is an unwinder, and none if not."""
 
@@ -85,10 +88,12 @@ def find_unwinder(needed: bool = False) -> ctypes.CDLL | None:
     """
     if _unwinder:
         return _unwinder[0]
-    handle = None if needed else dynamic.loaded_library(SONAME)
-    if not needed and not handle:
-        return None
-    if handle:
+    if not needed:
+        added = dynamic.libraries_added()
+        handle = None if added == _asked[0] else dynamic.loaded_library(SONAME)
+        if not handle:
+            _asked[0] = added
+            return None
         dynamic.close_library(handle)
     with LOCK:
         try:
@@ -142,9 +147,8 @@ def _unwinds(image: Image) -> bool:
 
 def _check(image: Image, start: int, end: int) -> None:
     """Raise BadObjectError for the first frame description that lies."""
-    code = next(segment for segment in image.layout.segments if segment.name == CODE)
-    low = image.address + code.offset
-    lie = find_lie(image.memory.view[start:end], image.address + start, (low, low + code.size))
+    base, (low, high) = image.address, image.layout.bounds[f"({CODE})"]
+    lie = find_lie(image.memory.view[start:end], base + start, (base + low, base + high))
     if lie is None:
         return
     at, found = lie[0] + start, lie[1]

@@ -166,7 +166,7 @@ def unwind_tables() -> bytes:
 
 
 def _record(lines: Lines, pointer: int, code: tuple[int, int], at: int) -> bytes:
-    """One record at `at`: its length, the pointer to its CIE (0 in a CIE itself), the lines; `code` is what it names."""
+    """One record at `at`: length, pointer to its CIE (0 in a CIE itself), the lines; `code` is what it names."""
     start, size = code
     body = bytearray(pointer.to_bytes(4, "little"))
     for text, _ in lines:
