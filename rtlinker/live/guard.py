@@ -27,6 +27,8 @@ from rtlinker.x86_64.guard import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rtlinker.live.frames import Jump
 
 _free: list[int] = []
@@ -44,8 +46,8 @@ class Thunk:
     def __init__(self, address: int) -> None:
         self.address = address
 
-    def __del__(self) -> None:
-        _free.append(self.address)
+    def __del__(self, release: Callable[[int], None] = _free.append) -> None:
+        release(self.address)  # a default value, since a module's names are gone before its last objects
 
 
 def protect(jump: Jump, words: int) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rtlinker.live.undo import UndoStack
 
     Describe = Callable[[int], str | None]
-    Jump = Callable[..., object]
+    Jump = ctypes._FuncPointer
 
 TRIES = 1000
 """How often cleaning up after a crash is begun again when it crashes as well."""

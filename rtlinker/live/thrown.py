@@ -60,10 +60,11 @@ _asking: set[int] = set()
 def landed(exception: int) -> None:
     """Called by a guard's landing pad: keep a Python exception for the call, and free the foreign one."""
     error: BaseException
-    kind = _word(exception).to_bytes(8, "big")
-    language = next((name for start, name in LANGUAGES if kind[4:].startswith(start)), "unknown")
-    finish = _catch(exception, language)
+    finish: Finish = _leave
     try:
+        kind = _word(exception).to_bytes(8, "big")
+        language = next((name for start, name in LANGUAGES if kind[4:].startswith(start)), "unknown")
+        finish = _catch(exception, language)
         error = _told(exception, kind) if language == "C++" else ForeignExceptionError(language)
     except BaseException as other:  # an interrupt by the user, say: it is raised in place of the foreign one
         error = other
