@@ -44,8 +44,16 @@ def open_library(path: str, visible: bool = True) -> int:
 
 def loaded_library(soname: str) -> int | None:
     """The handle of a library that the process has loaded already, to be closed again; None when it has not."""
-    handle: int | None = libc.dlopen(soname.encode(), RTLD_LAZY | RTLD_NOLOAD)
+    handle: int | None = libc.dlopen(soname.encode("utf-8", "surrogateescape"), RTLD_LAZY | RTLD_NOLOAD)
     return handle
+
+
+def library_at(address: int) -> str | None:
+    """The path of the library that has code or data at an absolute address, as dlopen knows it; None elsewhere."""
+    found = (ctypes.c_void_p * 4)()  # Dl_info: name and start of the library, name and address of a symbol
+    if not libc.dladdr(address, found) or not found[0]:
+        return None
+    return ctypes.string_at(found[0]).decode("utf-8", "surrogateescape")
 
 
 COUNT = (

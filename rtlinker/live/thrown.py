@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
     Finish = Callable[[], object]
 
-LANGUAGES = ((b"C++", "C++"), (b"RUST", "Rust"), (b"Ada", "Ada"), (b"D\0", "D"), (b"D__", "D"))
-"""How the second half of an exception's class begins: the vendor is the first half (C++ ABI, 1.2)."""
+LANGUAGES = ((b"C++", "C++"), (b"RUST", "Rust"), (b"\0ZOM", "Rust"), (b"Ada", "Ada"), (b"D\0", "D"), (b"D__", "D"))
+"""How the second half of an exception's class begins: the vendor is the first half (C++ ABI, 1.2).
+
+The class is a number whose highest byte is the first letter; Rust writes its own in memory's order, last letter first.
+"""
 
 DEPENDENT = 1
 """The last byte of the class of a C++ exception that std::rethrow_exception made: it refers to the real one."""
@@ -74,16 +77,16 @@ def landed(exception: int) -> None:
 
 def _catch(exception: int, language: str) -> Finish:
     """Begin what a handler begins; what comes back ends it, and with it the exception."""
-    if language == "C++":
-        begin, end = _function("__cxa_begin_catch"), _function("__cxa_end_catch")
-        if begin and end:
-            begin(ctypes.c_void_p(exception))
-            return end
-    elif language == "Rust":
-        return _leave  # its cleanup ends the process: a panic may only go on (library/panic_unwind/src/gcc.rs)
     cleanup = _word(exception + CLEANUP)
-    if not cleanup:
-        return _leave
+    if language == "Rust" or not cleanup:
+        return _leave  # Rust's cleanup ends the process: a panic may only go on (library/panic_unwind/src/gcc.rs)
+    if language == "C++":
+        if cleanup not in _runtimes:
+            _runtimes[cleanup] = _runtime(cleanup)
+        begin, end = _runtimes[cleanup]
+        if begin and end:
+            _NATIVE(begin)(ctypes.c_void_p(exception))
+            return _NATIVE(end)
     # what _Unwind_DeleteException does (C++ ABI, Exception Handling, 1.3)
     delete = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(cleanup)
     return lambda: delete(FOREIGN_EXCEPTION_CAUGHT, exception)
@@ -93,15 +96,24 @@ def _leave() -> None:
     """Leave the exception where it is."""
 
 
-def _function(name: str) -> ctypes._NamedFuncPointer | None:
-    """A function of the C++ runtime that the process has."""
-    address = dynamic.find_symbol(name)
-    if not address:
-        handle = dynamic.loaded_library("libstdc++.so.6")
-        if handle:
-            address = dynamic.find_symbol(name, handle=handle)
-            dynamic.close_library(handle)
-    return ctypes.CFUNCTYPE(None)(address) if address else None  # type: ignore[return-value]
+_NATIVE = ctypes.CFUNCTYPE(None)
+
+_runtimes: dict[int, tuple[int | None, int | None]] = {}
+"""__cxa_begin_catch and __cxa_end_catch of the library that cleans an exception up, by its cleanup function."""
+
+
+def _runtime(cleanup: int) -> tuple[int | None, int | None]:
+    """Those of the exception's own runtime, which may be one of several: another's would take it for a foreign one.
+
+    None where they are not found, as in a runtime that was linked into an image: what is missed is that
+    std::uncaught_exceptions() counts one less. The library stays loaded.
+    """
+    path = dynamic.library_at(cleanup)
+    handle = dynamic.loaded_library(path) if path else None
+    if not handle:
+        return None, None
+    begin, end = "__cxa_begin_catch", "__cxa_end_catch"
+    return dynamic.find_symbol(begin, handle=handle), dynamic.find_symbol(end, handle=handle)
 
 
 def _told(exception: int, kind: bytes) -> ForeignExceptionError:

@@ -56,13 +56,14 @@ def test_the_language_is_told_and_the_exception_freed(compile, in_child, name):
     assert freed == 1
 
 
-def test_a_panic_of_rust_is_not_freed_since_its_cleanup_ends_the_process(compile, in_child):
+@pytest.mark.parametrize("name", [b"MOZ\0RUST", b"TSUR\0ZOM"], ids=["as the ABI says", "as rustc writes it"])
+def test_a_panic_of_rust_is_not_freed_since_its_cleanup_ends_the_process(compile, in_child, name):
     path = compile(RAISE, flags=["-fexceptions"])
 
     def call():
         library = rtlinker.load(path)
         with pytest.raises(rtlinker.ForeignExceptionError) as raised:
-            library.throw(b"MOZ\0RUST", 8)
+            library.throw(name, 8)
         return raised.value.headline, library["freed"].value
 
     assert in_child(call) == ("Rust exception", 0)
