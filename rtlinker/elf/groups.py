@@ -5,14 +5,15 @@ from __future__ import annotations
 from struct import error as struct_error
 from struct import unpack_from
 
-from rtlinker.elf.constants import GRP_COMDAT, SHT_GROUP, STT_SECTION
+from rtlinker.elf.constants import GRP_COMDAT, SHF_GROUP, SHT_GROUP, STT_SECTION
 from rtlinker.elf.object import Group, Sections, Symbols
 from rtlinker.errors import BadObjectError
 
 
 def read_groups(data: bytes, name: str, sections: Sections, symbols: Symbols, symtab: int) -> tuple[Group, ...]:
     """The groups of an object; `symtab` is its symbol table's section. Raises BadObjectError for one that lies."""
-    groups = []
+    groups: list[Group] = []
+    owners: dict[int, int] = {}
     for index, kind in enumerate(sections.types):
         if kind != SHT_GROUP:
             continue
@@ -22,11 +23,25 @@ def read_groups(data: bytes, name: str, sections: Sections, symbols: Symbols, sy
         if sections.links[index] != symtab or sections.infos[index] >= len(symbols):
             raise BadObjectError(name, "section group without a signature", f"sh_info {sections.infos[index]}", where)
         flags, *members = unpack_from(f"<{size // 4}I", data, sections.offsets[index])
-        missing = [member for member in members if not 0 < member < len(sections)]
-        if missing:
-            raise BadObjectError(name, "section group names a section that is not there", f"{missing[0]}", where)
+        _check_members(name, sections, index, members)
+        shared = [member for member in members if owners.setdefault(member, index) != index]
+        if shared:
+            found = f"{sections.title(shared[0])}, also in {sections.title(owners[shared[0]])}"
+            raise BadObjectError(name, "section in two section groups", found, where)
         groups.append(Group(_signature(name, sections, symbols, index), bool(flags & GRP_COMDAT), tuple(members)))
     return tuple(groups)
+
+
+def _check_members(name: str, sections: Sections, index: int, members: list[int]) -> None:
+    """Every member exists, says itself that it is one, and is no group: groups do not nest."""
+    where = sections.title(index)
+    for member in members:
+        if not 0 < member < len(sections):
+            raise BadObjectError(name, "section group names a section that is not there", f"{member}", where)
+        if sections.types[member] == SHT_GROUP:
+            raise BadObjectError(name, "section group names a section group", sections.title(member), where)
+        if not sections.flags[member] & SHF_GROUP:
+            raise BadObjectError(name, "section group names a section that is no member", sections.title(member), where)
 
 
 def _signature(name: str, sections: Sections, symbols: Symbols, index: int) -> str:

@@ -24,14 +24,11 @@ from rtlinker.elf.constants import (
     RELA_SIZE,
     SHDR_SIZE,
     SHF_ALLOC,
-    SHF_COMPRESSED,
-    SHF_X86_64_LARGE,
     SHN_XINDEX,
     SHT_CREL,
     SHT_GROUP,
     SHT_NOBITS,
     SHT_NOTE,
-    SHT_NULL,
     SHT_REL,
     SHT_RELA,
     SHT_RELR,
@@ -40,17 +37,9 @@ from rtlinker.elf.constants import (
     SHT_SYMTAB_SHNDX,
     SYM_SIZE,
 )
+from rtlinker.elf.extents import check_sections, truncated
 from rtlinker.elf.object import Group, Object, Relocations, Sections, Symbols, text_at
 from rtlinker.errors import BadObjectError, UnsupportedError
-
-LARGEST_SECTION = 1 << 31
-"""Bytes of memory one section may claim, unless it is of the large code model: more cannot be addressed by it."""
-
-LARGEST_LARGE = 1 << 46
-"""Bytes of memory that a section or COMMON block of the large code model may claim: half of what a process has."""
-
-LARGEST_ALIGNMENT = 1 << 30
-"""Bytes; more than any page size."""
 
 
 def read_object(data: bytes, name: str) -> Object:
@@ -86,14 +75,14 @@ def _header(data: bytes, name: str) -> tuple[int, int, int]:
     if entry != SHDR_SIZE:
         raise BadObjectError(name, "section headers of an unknown size", f"e_shentsize {entry}, not 64", "ELF header")
     if table_offset + SHDR_SIZE > len(data):
-        raise _truncated(name, "section headers", table_offset, SHDR_SIZE, len(data))
+        raise truncated(name, "section headers", table_offset, SHDR_SIZE, len(data))
     # more than 65,279 sections: the real numbers stand in the null section's header (gABI, Sections)
     if not count:
         count = unpack_from("<Q", data, table_offset + 32)[0]
     if names_index == SHN_XINDEX:
         names_index = unpack_from("<I", data, table_offset + 40)[0]
     if table_offset + count * SHDR_SIZE > len(data):
-        raise _truncated(name, f"{count:,} section headers", table_offset, count * SHDR_SIZE, len(data))
+        raise truncated(name, f"{count:,} section headers", table_offset, count * SHDR_SIZE, len(data))
     if not count or names_index >= count:
         raise BadObjectError(
             name, "section name table is not a section", f"e_shstrndx {names_index} of {count}", "ELF header"
@@ -116,16 +105,10 @@ _REMEDIES = {
 }
 
 
-def _truncated(name: str, what: str, offset: int, size: int, length: int) -> BadObjectError:
-    return BadObjectError(
-        name, "file is cut off", f"{what} at {offset:#x} to {offset + size:#x}", f"the file ends at {length:#x}"
-    )
-
-
 def _sections(data: bytes, name: str, table_offset: int, count: int, names_index: int) -> Sections:
     rows = iter_unpack("<IIQQQQIIQQ", data[table_offset : table_offset + count * SHDR_SIZE])
     name_offsets, types, flags, _, offsets, sizes, links, infos, aligns, entsizes = zip(*rows)
-    _check_extents(data, name, types, flags, offsets, sizes, aligns)
+    check_sections(data, name, (types, flags, offsets, sizes, links, aligns))
     if types[names_index] != SHT_STRTAB:
         raise BadObjectError(
             name,
@@ -145,39 +128,6 @@ def _sections(data: bytes, name: str, table_offset: int, count: int, names_index
 
         refuse_slim(data, name, names, offsets, sizes)
     return Sections(names, types, flags, offsets, sizes, links, infos, aligns, entsizes)
-
-
-def _check_extents(
-    data: bytes,
-    name: str,
-    types: tuple[int, ...],
-    flags: tuple[int, ...],
-    offsets: tuple[int, ...],
-    sizes: tuple[int, ...],
-    aligns: tuple[int, ...],
-) -> None:
-    """Every section lies in the file and claims a size and an alignment that a process can have."""
-    length = len(data)
-    for index, (kind, flag, offset, size, align) in enumerate(zip(types, flags, offsets, sizes, aligns)):
-        if kind not in {SHT_NOBITS, SHT_NULL} and offset + size > length:
-            raise _truncated(name, f"section {index}", offset, size, length)
-        if not flag & SHF_ALLOC:
-            continue
-        if kind == SHT_NULL:
-            raise BadObjectError(name, "unused section that takes memory", f"sh_flags {flag:#x}", f"section {index}")
-        if align & (align - 1) or align > LARGEST_ALIGNMENT:
-            raise BadObjectError(
-                name,
-                "section alignment is not a power of two up to 1 GiB",
-                f"sh_addralign {align:#x}",
-                f"section {index}",
-            )
-        if size > (LARGEST_LARGE if flag & SHF_X86_64_LARGE else LARGEST_SECTION):
-            raise BadObjectError(
-                name, "section claims more than its code model reaches", f"sh_size {size:#x}", f"section {index}"
-            )
-        if flag & SHF_COMPRESSED:
-            raise BadObjectError(name, "section is compressed and allocated", f"sh_flags {flag:#x}", f"section {index}")
 
 
 def _strings(data: bytes, name: str, offset: int, size: int, index: int) -> bytes:
@@ -250,11 +200,11 @@ def _extended(data: bytes, name: str, sections: Sections, symtab: int, count: in
     """The 32-bit section indices of SHT_SYMTAB_SHNDX, one per symbol; empty when there is no such table."""
     for index, kind in enumerate(sections.types):
         if kind == SHT_SYMTAB_SHNDX and sections.links[index] == symtab:
-            if sections.sizes[index] < 4 * count:
+            if sections.sizes[index] != 4 * count:
                 raise BadObjectError(
                     name,
-                    "extended section indices are too few",
-                    f"{sections.sizes[index] // 4} of {count}",
+                    "extended section indices are not one word per symbol",
+                    f"{sections.sizes[index]:#x} bytes for {count:,} symbols",
                     sections.title(index),
                 )
             return unpack_from(f"<{count}I", data, sections.offsets[index])

@@ -61,7 +61,7 @@ class Addresses(Fact):
             offset = self.layout.sections[object][section]
             if offset < 0 or (self.layout.block and (object, section) in self.layout.block.sections):
                 return None
-            return self.base + offset + value
+            return (self.base + offset + value) & 0xFFFFFFFFFFFFFFFF
         return value if section == ABSOLUTE else None
 
     def of_binding(self, meaning: Binding) -> int | None:
@@ -144,28 +144,26 @@ class Addresses(Fact):
         """M, D, T, C, GD, LD, GT and GC; None when the variable was discarded, or not asked for yet."""
         if letter == "LD":
             return self.base + self.layout.thread_slots["pair", OWN_MODULE]
+        meaning, own = self.meaning(object, symbol), None
+        if not isinstance(meaning, Definition):
+            own = self.layout.block.offset_of(self.resolution, meaning) if self.layout.block else None
+            if own is None or letter == "D":
+                return own
         key = key_of(self.resolution.objects[object], object, symbol)
         if letter in SLOT_KINDS:
             return self.base + self.layout.thread_slots[SLOT_KINDS[letter], key]
-        if letter == "D" and self.layout.block:
-            own = self.layout.block.offset_of(self.resolution, self.meaning(object, symbol))
-            if own is not None:
-                return own
-        return None if self.threads is None else self._answered(key, object, symbol, letter)
+        return None if self.threads is None else self._answered(self.threads, key, letter, own)
 
-    def _answered(self, key: Key, object: int, symbol: int, letter: str) -> int | None:
-        """What only the dynamic linker knows."""
-        threads, meaning = self.threads, self.meaning(object, symbol)
-        assert threads is not None
+    def _answered(self, threads: Threads, key: Key, letter: str, own: int | None) -> int | None:
+        """What only the dynamic linker knows. `own` is the offset of a variable in the link's own block."""
         if letter == "C":
             function, argument = threads.descriptors[key]
             return argument << 64 | function
-        if isinstance(meaning, Definition):
+        if own is None:
             return threads.distances[key] if letter == "T" else threads.pairs[key][letter == "D"]
         if letter == "M":
             return threads.module
-        offset = self.thread_letter(object, symbol, "D")
-        return None if offset is None or threads.distance is None else threads.distance + offset
+        return None if threads.distance is None else threads.distance + own
 
     def reaches(self, address: int) -> bool:
         """Whether a signed 32-bit displacement reaches the address from anywhere in the image's small segments."""

@@ -6,9 +6,9 @@ This is the state that `link.resolve` works on, and the rules of meeting: which 
 from __future__ import annotations
 
 from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK, STT_TLS
+from rtlinker.elf.extents import LARGEST_ALIGNMENT, LARGEST_LARGE, LARGEST_SECTION, LARGEST_THREAD_ALIGNMENT
 from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
-from rtlinker.elf.reader import LARGEST_ALIGNMENT, LARGEST_LARGE
 from rtlinker.errors import BadObjectError
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section, is_linker_defined
 from rtlinker.link.resolution import Common, Pull
@@ -139,7 +139,9 @@ class Names:
             self.losers[owner].add(name)
         entry = self.objects[number].symbols.symbol(symbol)
         where = f"{self.objects[number].name} (COMMON, {entry.size} bytes)"
-        if entry.value & (entry.value - 1) or entry.value > LARGEST_ALIGNMENT or entry.size > LARGEST_LARGE:
+        most = LARGEST_LARGE if entry.section == LARGE_COMMON else LARGEST_SECTION
+        strictest = LARGEST_THREAD_ALIGNMENT if entry.type == STT_TLS else LARGEST_ALIGNMENT
+        if entry.value & (entry.value - 1) or entry.value > strictest or entry.size > most:
             raise BadObjectError(
                 self.objects[number].name, "COMMON block that no memory can hold", f"{entry.size:#x} bytes",
                 f"symbol {symbol} {name}, alignment {entry.value:#x}",

@@ -137,7 +137,7 @@ class _Collector:
             section = object.symbols.section(symbol)
             if not section or section in discarded:
                 continue
-            if section < 0 or not object.sections.flags[section] & SHF_EXECINSTR:
+            if section < 0 or not _is_code(object, section, object.symbols.value(symbol)):
                 found = object.sections.names[section] if section > 0 else "no section"
                 where = object.symbol_title(symbol)
                 raise BadObjectError(object.name, "indirect function without code", found, where)
@@ -189,6 +189,11 @@ class _Collector:
         return Demand(slots, stubs, direct, self.low, sized, tuple(self.ifuncs), indirect, threads)
 
 
+def _is_code(object: Object, section: int, value: int) -> bool:
+    """Whether there is code `value` bytes into the section."""
+    return bool(object.sections.flags[section] & SHF_EXECINSTR) and value < object.sections.sizes[section]
+
+
 def _first(demands: dict[Key, tuple[int, int]], key: Key, where: tuple[int, int]) -> None:
     """Let the earliest symbol of a key stand for it: the engines meet symbols in different orders."""
     if where < demands.get(key, (where[0] + 1, 0)):
@@ -231,7 +236,7 @@ def lost_target(resolution: Resolution, number: int, record: tuple[Relocations, 
     rule, symbol = RULES[info & 0xFFFFFFFF], info >> 32
     site, title = object.site_title(table.section, offset), object.symbol_title(symbol)
     meaning = resolution.bound[number].get(symbol) or InObject(number, symbol)
-    if is_thread_local(resolution, meaning):
+    if is_thread_local(resolution, meaning) and rule.sort != "tls":
         headline, hint = "address of a thread-local variable", "each thread has its own: declare it thread-local here"
         return RelocationError(headline, site, str(rule), title, hint=hint)
     if isinstance(meaning, InObject):

@@ -62,8 +62,9 @@ def asking_pairs(object: Object, columns: Columns, bound: dict[int, Binding]) ->
     marks = numpy.zeros(len(object.symbols) * KINDS, dtype=bool)  # marking is quicker than sorting
     marks[symbols[asking].astype(numpy.int64) * KINDS + types[asking]] = True
     pairs = [(code % KINDS, code // KINDS) for code in numpy.flatnonzero(marks).tolist()]
-    refused = asking[strange[types[asking]]][:1]  # in front, so that the error names the first of them
-    pairs[:0] = zip(types[refused].tolist(), symbols[refused].tolist())
+    # those that can be refused in front, in the order of the records, so that the error names the first of them
+    refusable = asking[strange[types[asking]]]
+    pairs[:0] = dict.fromkeys(zip(types[refusable].tolist(), symbols[refusable].tolist()))
     places = section_array(object, numpy) != ABSOLUTE
     places[list(bound)] = True  # an absolute symbol may have lost its name to a place
     places &= ~outside

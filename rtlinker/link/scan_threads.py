@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import SHF_TLS
+from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
 from rtlinker.errors import LinkError, RelocationError
 from rtlinker.link.resolution import Common, InObject, Key, Resolution
 from rtlinker.link.scan_sites import first_site, key_of
@@ -77,4 +77,4 @@ def is_thread_local(resolution: Resolution, meaning: Binding) -> bool:
         return False
     object = resolution.objects[meaning.object]
     section = object.symbols.section(meaning.symbol)
-    return section > 0 and bool(object.sections.flags[section] & SHF_TLS)
+    return section > 0 and object.sections.flags[section] & (SHF_ALLOC | SHF_TLS) == SHF_ALLOC | SHF_TLS

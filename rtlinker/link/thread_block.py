@@ -63,7 +63,7 @@ class ThreadBlock(Fact):
             return None
         symbols = resolution.objects[where.object].symbols
         start = self.sections.get((where.object, symbols.section(where.symbol)))
-        return None if start is None else start + symbols.value(where.symbol)
+        return None if start is None else signed64(start + symbols.value(where.symbol))
 
 
 def lay_out_threads(resolution: Resolution) -> ThreadBlock | None:
