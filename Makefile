@@ -12,6 +12,7 @@ help:
 	@echo 'make demo      the tour on the shipped objects; needs no compiler'
 	@echo 'make test      install what the tests need, then run all of them (ARGS="-k name" for some)'
 	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
+	@echo 'make corpus    link every member of the toolchains'\'' archives, and count (ARGS="FILE ..." for others)'
 	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
 	@echo 'make fixtures  rebuild the shipped objects;  make clean: remove .venv and caches'
 
@@ -23,6 +24,9 @@ test: $(VENV)/.test tools
 
 bench: $(VENV)/.bench tools
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+corpus: $(VENV)/.test
+	@$(BIN)/python -m tests.corpus $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check
@@ -67,4 +71,4 @@ $(VENV)/.bench: $(VENV)/.test tests/bench/requirements.txt
 	@$(PIP) --requirement tests/bench/requirements.txt
 	@touch $@
 
-.PHONY: help demo test bench lint types readme fixtures clean tools
+.PHONY: help demo test bench corpus lint types readme fixtures clean tools

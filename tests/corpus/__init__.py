@@ -1,0 +1,1 @@
+"""Archives of the toolchains as a corpus: every member linked alone at a pretended address."""
