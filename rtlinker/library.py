@@ -184,15 +184,18 @@ class Library:
         return found
 
     def _mangled(self, name: str) -> str | None:
-        """The symbol whose C++ name is `name`, with or without parameters. Raises LinkError when there are several."""
-        from rtlinker.live.mangled import symbols_called
+        """The symbol whose C++ name is `name`, with or without parameters. Raises LinkError when there are several.
 
-        found = symbols_called(name, [*self.names(), *self.offers()])
-        if len(found) > 1:
-            raise LinkError(
-                "several C++ symbols have this name", [("symbol", name), ("choose", "\n".join(sorted(found)))]
-            )
-        return next(iter(found.values()), None)
+        A static one's, or one in an unnamed namespace, has the file before it where `name` has.
+        """
+        from rtlinker.live.mangled import file_and_name, symbol_called
+
+        found = symbol_called(name, [*self.names(), *self.offers()])
+        if found is not None:
+            return found
+        file, base = file_and_name(name)
+        static = symbol_called(base, {name for live in self._linker.images for name in _cxx_statics(live)})
+        return f"{file}:{static}" if file and static else static
 
     def _global(self, name: str) -> Found | None:
         for live in self._linker.images:
@@ -291,3 +294,11 @@ def _room(object: Object, symbol: Symbol) -> int:
         if section == symbol.section and values[at] > symbol.value
     ]
     return min([end, *later]) - symbol.value
+
+
+def _cxx_statics(live: LiveImage) -> Iterable[str]:
+    """The mangled names among an image's local symbols."""
+    for object in live.image.resolution.objects:
+        if b"\0_Z" in object.symbols.strings:
+            names = map(object.symbols.name, range(1, object.symbols.first_global))
+            yield from [name for name in names if name.startswith("_Z")]

@@ -78,7 +78,8 @@ def _link(words: Words) -> Library:
         elif option == "l":
             linker.load(library_path(value, directories), shared=True)
     name = words.one("SYMBOL")
-    linker.resolve((name,) if linker.offered(name) else (), start=False)
+    root = name if linker.offered(name) else linker.symbol_called(name)
+    linker.resolve((root,) if root else (), start=False)
     return Library(linker, os.path.basename(path))  # noqa: PTH119
 
 

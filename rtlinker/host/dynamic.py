@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RTLD_DEFAULT = None
-RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_GLOBAL = 0x1, 0x2, 0x4, 0x100
+RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_GLOBAL, RTLD_NODELETE = 0x1, 0x2, 0x4, 0x100, 0x1000
 
 
 def find_symbol(name: str, version: str | None = None, handle: int | None = RTLD_DEFAULT) -> int | None:
@@ -101,3 +101,8 @@ def close_libraries(handles: Iterable[int]) -> None:
 def base_of(handle: int) -> int:
     """What is added to the addresses in a library's file: struct link_map begins with l_addr (link.h)."""
     return ctypes.c_uint64.from_address(handle).value
+
+
+def keep_library(path: str) -> None:
+    """Let a library that is open stay in the process until it ends (RTLD_NODELETE)."""
+    libc.dlopen(path.encode("utf-8", "surrogateescape"), RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE)

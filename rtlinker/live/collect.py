@@ -10,7 +10,7 @@ from _thread import RLock  # threading's own, without importing threading
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.host import dynamic
-from rtlinker.link.scope import Definition
+from rtlinker.link.scope import Definition, Table
 from rtlinker.live import files
 from rtlinker.live.scopes import LibraryScope
 
@@ -191,11 +191,32 @@ class Collector:
         if not self._callables:
             return
         for name, value in list(self._callables.items()):
-            if not any(name.encode() in object.symbols.strings for object in self._pending):
+            symbol = self._referred(name)
+            if symbol is None:
                 continue
-            address = self._code_by_declaration(value, name, self._pending)
+            address = self._code_by_declaration(value, symbol, self._pending)
             self._user[name] = Definition(name, address, "given by the caller", "function")
             del self._callables[name]
+
+    def _referred(self, name: str) -> str | None:
+        """The symbol of the waiting objects that a given name means; None where none has it."""
+        if any(name.encode() in object.symbols.strings for object in self._pending):
+            return name
+        from rtlinker.live.mangled import is_cxx, symbol_called
+
+        if not is_cxx(name):
+            return None
+        symbols = [object.symbols for object in self._pending if b"\0_Z" in object.symbols.strings]
+        names = {each.name(at) for each in symbols for at in range(each.first_global, len(each))}
+        return symbol_called(name, names)
+
+    def _given(self) -> Table:
+        """What the caller defined, as a scope."""
+        if not any(name[-1:] == ")" or ":" in name or "<" in name for name in self._user):
+            return Table("given by the caller", self._user)
+        from rtlinker.live.mangled import GivenNames
+
+        return GivenNames(self._user)
 
     def _code_of(self, value: object, prototype: str | None, name: str) -> int | None:
         """The address of code that calls a Python callable, or None when its C type is not known yet."""

@@ -57,7 +57,18 @@ class LinkerCore(LinkingCollector):
                 found = scope.find(name)
                 if found is not None:
                     return found.address
-        return None
+            mangled = self.symbol_called(name)
+            return self.lookup(mangled) if mangled is not None else None
+
+    def symbol_called(self, name: str) -> str | None:
+        """The symbol of an image or an archive whose C++ name is `name`. Raises LinkError when there are several."""
+        exported = [*self.offers(), *(symbol for live in self.images for symbol in live.image.resolution.owners)]
+        symbols = [symbol for symbol in exported if symbol.startswith("_Z") and symbol != name]
+        if not symbols:
+            return None
+        from rtlinker.live.mangled import symbol_called
+
+        return symbol_called(name, symbols)
 
     def _exported(self, name: str) -> int | None:
         for live in self.images:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtlinker.errors import UndefinedSymbolsError
 from rtlinker.link.pipeline import link
-from rtlinker.link.scope import Inputs, Table, is_source
+from rtlinker.link.scope import Inputs, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python
 from rtlinker.live.files import LastSource
 from rtlinker.live.install import LiveImage, install
@@ -77,7 +77,7 @@ class LinkingCollector(Collector):
             live.scope.used = False
         inputs = Inputs(
             tuple(self._pending),
-            Table("given by the caller", self._user),
+            self._given(),
             tuple(self._providers),
             ProcessScope(),
             (self._last,),
@@ -86,7 +86,12 @@ class LinkingCollector(Collector):
             self._process_first,
             self._engine,
         )
-        return link(inputs, ProcessPlace(undo))
+        try:
+            return link(inputs, ProcessPlace(undo))
+        except UndefinedSymbolsError as error:
+            from rtlinker.live.runtimes import link_with_runtimes
+
+            return link_with_runtimes(inputs, error, undo)
 
     def start(self, guarded: bool = True) -> None:
         """Run the constructors of images that have not run theirs; an image whose constructor fails is taken back.

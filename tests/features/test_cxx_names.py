@@ -29,3 +29,68 @@ def test_an_ambiguous_name_lists_its_choices(compile, in_child):
 def test_a_member_of_an_archive_is_pulled_by_its_cxx_name(compile, archive, in_child):
     path = archive("libarea.a", compile(SOURCE, "c++"))
     assert in_child(lambda: rtlinker.load(path)["area(double)"](2)) == 4.0
+
+
+FORMS = """
+#include <string>
+template <class T> T twice(T x) { return x + x; }
+template int twice<int>(int);
+namespace ns {
+struct Class { int n; static int method(int); int get(int) const; };
+int Class::method(int x) { return x + 1; }
+int Class::get(int x) const { return n + x; }
+int text(const std::string &s) { return s.size(); }
+int value = 7;
+}
+static __attribute__((used, noinline)) int inner(int x) { return x - 1; }
+namespace { __attribute__((used, noinline)) int unnamed(int x) { return x - 2; } }
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "int twice<int>(int)", "twice<int>(int)", "twice<int>", "ns::Class::method(int)", "ns::Class::method",
+        "ns::Class::get(int) const", "ns::Class::get(int)", "ns::text(std::string const&)", "ns::value", "inner(int)",
+        "(anonymous namespace)::unnamed(int)", "forms.o:inner(int)", "forms.o:inner",
+    ],
+)  # fmt: skip
+def test_every_way_to_write_a_name_finds_it(compile, in_child, name):
+    path = compile(FORMS, "c++", name="forms.o")
+
+    def call():
+        library = rtlinker.load(path)
+        return library.address(name) == library.function(name).address if "value" not in name else library[name].value
+
+    assert in_child(call) == (7 if "value" in name else True)
+
+
+@pytest.mark.parametrize("name", ["twice<int>(int)", "int twice<int>(int)", "twice<int>"])
+def test_the_command_takes_template_names(compile, rtlinker_command, name):
+    assert rtlinker_command("load", compile(FORMS, "c++"), name, "21").stdout == "42\n"
+
+
+def test_the_command_pulls_a_member_by_its_cxx_name(compile, archive, rtlinker_command):
+    path = archive("libarea.a", compile(SOURCE, "c++"))
+    assert rtlinker_command("load", path, "plane::only(int)", "3").stdout == "4\n"
+
+
+def test_lookup_takes_cxx_names(compile, in_child):
+    path = compile(FORMS, "c++")
+
+    def call():
+        with rtlinker.Linker() as linker:
+            linker.load_object(path)
+            linker.resolve()
+            return (
+                linker.lookup("ns::Class::method(int)") == linker.lookup("_ZN2ns5Class6methodEi") != linker.lookup("no")
+            )
+
+    assert in_child(call)
+
+
+def test_given_symbols_take_cxx_names(compile, in_child):
+    path = compile('namespace ns { int hook(int); } extern "C" int call(int x) { return ns::hook(x); }', "c++")
+    given = [{"ns::hook(int)": (lambda x: x + 5, "int(int)")}, {"ns::hook": lambda x: x + 5}]
+    for symbols in given:
+        assert in_child(lambda symbols=symbols: rtlinker.load(path, symbols=symbols).call(2)) == 7

@@ -1,0 +1,122 @@
+"""Compilers' run-time libraries, opened when nothing else has a name that compilers write by themselves.
+
+g++ links libstdc++ and libgcc_s without being told, so an object that needs them is complete in its author's eyes. A
+plain Python has loaded neither. They are asked last, after the process and every archive, and only for names that the
+link has found undefined: what somebody else defines is never taken from here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from rtlinker.facts import replace
+from rtlinker.host import dynamic
+from rtlinker.link.pipeline import link
+from rtlinker.link.scope import Definition
+from rtlinker.live.place import ProcessPlace
+from rtlinker.live.scopes import PROCESS, ProcessScope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rtlinker.errors import UndefinedSymbolsError
+    from rtlinker.link.image import Image
+    from rtlinker.link.scope import Inputs
+    from rtlinker.live.undo import UndoStack
+
+RUNTIMES = (
+    ("libstdc++.so.6", "C++", ("_Z", "__cxa_", "__gxx_", "__cxxabiv1", "__dynamic_cast")),
+    ("libgcc_s.so.1", "compiler", ("_Unwind_", "__")),
+)
+"""A library by soname, whose runtime it is, and how the names begin for which it is opened (Itanium C++ ABI; libgcc).
+
+libstdc++ needs libgcc_s and its names are searched with it.
+"""
+
+
+class RuntimeScope(ProcessScope):
+    """The process, and for some names that it does not have a run-time library."""
+
+    def __init__(self, found: dict[str, Definition], opened: list[str]) -> None:
+        self._found = found
+        self._opened = opened
+
+    def find(self, name: str, version: str | None = None) -> Definition | None:
+        """What the runtime has under a name that is missing elsewhere, else the process's definition."""
+        known = None if version else self._found.get(name)
+        return known or super().find(name, version)
+
+    def keep(self) -> None:
+        """Let the runtimes stay until the process ends: later links find them in the process and do not hold them."""
+        for soname in self._opened:
+            dynamic.keep_library(soname)
+
+
+def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack) -> Image:
+    """The image of a link that has failed with `error`, tried once more with the runtimes that define what it missed.
+
+    Notes of the image name them; they stay open for good. Raises `error` when no runtime helps, else what linking
+    raises; undoing then closes them.
+    """
+    notes: list[str] = []
+    scope = _open_runtimes(error, undo, notes)
+    if scope is None:
+        raise error
+    image = link(replace(inputs, process=scope), ProcessPlace(undo))
+    scope.keep()
+    return replace(image, notes=(*notes, *image.notes))
+
+
+def _open_runtimes(error: UndefinedSymbolsError, undo: UndoStack, notes: list[str]) -> RuntimeScope | None:
+    """The process together with the runtimes that define some of the names; None when none does."""
+    found: dict[str, Definition] = {}
+    opened = []
+    for soname, whose, prefixes in RUNTIMES:
+        names = [symbol.name for symbol in error.symbols if symbol.name.startswith(prefixes)]
+        defined = _open(soname, [name for name in names if name not in found], undo) if names else {}
+        if defined:
+            found.update(defined)
+            opened.append(soname)
+            notes.append(f"{soname}, the {whose} runtime, was opened: it has {_listed(list(defined))}")
+    return RuntimeScope(found, opened) if found else None
+
+
+def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Definition]:
+    """Open a runtime for those of the names that it defines; it is closed at once when there are none."""
+    try:
+        handle = dynamic.open_library(soname, visible=False)
+    except OSError:
+        return {}
+    found = {}
+    for name in names:
+        address = dynamic.find_symbol(name, None, handle) or _of_any_version(soname, name)
+        if address is not None:
+            found[name] = Definition(name, address, PROCESS)
+    if found:
+        undo.push(lambda: dynamic.close_library(handle))
+    else:
+        dynamic.close_library(handle)
+    return found
+
+
+def _of_any_version(soname: str, name: str) -> int | None:
+    """A name that has no default version: libgcc_s keeps `__cpu_model@GCC_4.8.0` for programs linked long ago.
+
+    Programs get it from libgcc.a nowadays, which is not installed everywhere.
+    """
+    from rtlinker.host.loaded import dynamic_symbols, loaded_libraries
+
+    for library in loaded_libraries():
+        if os.path.basename(library.name) == soname:  # noqa: PTH119
+            columns = dynamic_symbols(library)
+            if name in columns.names:
+                row = columns.names.index(name)
+                return columns.addresses[row] if columns.types[row] in {"data", "function"} else None
+    return None
+
+
+def _listed(names: list[str]) -> str:
+    """The shortest name for all of them: C++ names can fill a screen."""
+    more = f" and {len(names) - 1} more of the missing names" if len(names) > 1 else ""
+    return min(names, key=len) + more
