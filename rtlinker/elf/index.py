@@ -46,6 +46,8 @@ class Index(Fact):
     """Symbols, local ones too, whose code says at run time where the function is (STT_GNU_IFUNC)."""
     threads: tuple[int, ...] = ()
     """Undefined symbols that are thread-local (STT_TLS)."""
+    uniques: tuple[int, ...] = ()
+    """Definitions of which a process has one, whatever the scopes of its libraries (STB_GNU_UNIQUE)."""
 
 
 def index_symbols(object: Object, engine: str = "auto") -> Index:
@@ -72,6 +74,7 @@ def _by_loop(object: Object) -> Index:
     repeats: list[tuple[str, int]] = []
     ifuncs: list[int] = []
     threads: list[int] = []
+    uniques: list[int] = []
     for number, (name, info, _, section, _, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
@@ -90,6 +93,8 @@ def _by_loop(object: Object) -> Index:
             continue
         if info >> 4 not in BINDINGS:
             raise _bad_symbol(object, number)
+        if info >> 4 == STB_GNU_UNIQUE and section:
+            uniques.append(number)
         text = text_at(strings, name)
         if text in defined or text in undefined or text in commons:
             repeats.append((text, number))
@@ -97,7 +102,7 @@ def _by_loop(object: Object) -> Index:
             defined[text] = number
         else:
             (commons if section else undefined)[text] = number
-    return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs), tuple(threads))
+    return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs), tuple(threads), tuple(uniques))
 
 
 def _by_arrays(object: Object, numpy: ModuleType) -> Index:
@@ -125,7 +130,8 @@ def _by_arrays(object: Object, numpy: ModuleType) -> Index:
     undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
     ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
     threads = numpy.flatnonzero((table["info"] & 15 == STT_TLS) & (sections == 0)).tolist()
-    return Index(defined, commons, undefined, repeats, tuple(ifuncs), tuple(threads))
+    uniques = numpy.flatnonzero((binds == STB_GNU_UNIQUE) & (sections != 0)).tolist()
+    return Index(defined, commons, undefined, repeats, tuple(ifuncs), tuple(threads), tuple(uniques))
 
 
 def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:

@@ -70,6 +70,8 @@ class Names:
         for earlier in self.inputs.before:
             for name, place, weak in earlier.clashes(mine.keys()):
                 self._meet_earlier(name, number, place, weak)
+        if index.uniques:
+            self._meet_process(number)
         for name, at in index.repeats:
             if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
                 self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
@@ -118,6 +120,20 @@ class Names:
         self.losers[number].add(name)
         if strong:
             self.duplicates.append((name, place, self._place(number, name)))
+
+    def _meet_process(self, number: int) -> None:
+        """Unique definitions that a library of the process has, too: the dynamic linker keeps one for all, which is it.
+
+        The names are then as if an earlier link had defined them.
+        """
+        for symbol in self.indexes[number].uniques:
+            name = self.objects[number].symbols.name(symbol)
+            if name in self.owners or name in self.losers[number]:
+                continue
+            known = self.early.get(name) or self.inputs.process.unique(name)
+            if known is not None:
+                self.early[name] = known
+                self.losers[number].add(name)
 
     def _unique(self, number: int, symbol: int) -> bool:
         return self.objects[number].symbols.bind(symbol) == STB_GNU_UNIQUE

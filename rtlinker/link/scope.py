@@ -29,6 +29,12 @@ if TYPE_CHECKING:
         def examine(self, definition: Definition) -> Definition:
             """The same definition with kind, size and writable filled in as far as they can be known."""
 
+    class Process(Scope, Protocol):
+        """The process that the link is for."""
+
+        def unique(self, name: str) -> Definition | None:
+            """The definition of a name of which the process has one for everybody (STB_GNU_UNIQUE), or None."""
+
     class Earlier(Scope, Protocol):
         """What an earlier link of the same linker shows to later ones."""
 
@@ -119,6 +125,10 @@ class Table:
         """The definition as it was given."""
         return definition
 
+    def unique(self, name: str) -> Definition | None:
+        """None: what was given is not unique."""
+        return None
+
 
 class Inputs(Fact):
     """All that a link is made of. Order is the order of the command line and decides among equals.
@@ -131,7 +141,7 @@ class Inputs(Fact):
     objects: tuple[Object, ...]
     user: Scope
     providers: tuple[Source | Scope, ...]
-    process: Scope
+    process: Process
     last: tuple[Source, ...] = ()
     roots: tuple[str, ...] = ()
     before: tuple[Earlier, ...] = ()

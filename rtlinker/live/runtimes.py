@@ -7,20 +7,19 @@ link has found undefined: what somebody else defines is never taken from here.
 
 from __future__ import annotations
 
-import os
-
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Definition
 from rtlinker.live.place import ProcessPlace
-from rtlinker.live.scopes import PROCESS, ProcessScope
+from rtlinker.live.scopes import ProcessScope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rtlinker.errors import UndefinedSymbolsError
+    from rtlinker.host.loaded import FoundSymbol, LoadedLibrary
     from rtlinker.link.image import Image
     from rtlinker.link.scope import Inputs
     from rtlinker.live.undo import UndoStack
@@ -30,15 +29,13 @@ RUNTIMES = (
     ("libgcc_s.so.1", "compiler", ("_Unwind_", "__")),
 )
 """A library by soname, whose runtime it is, and how the names begin for which it is opened (Itanium C++ ABI; libgcc).
-
-libstdc++ needs libgcc_s and its names are searched with it.
 """
 
 
 class RuntimeScope(ProcessScope):
     """The process, and for some names that it does not have a run-time library."""
 
-    def __init__(self, found: dict[str, Definition], opened: list[str]) -> None:
+    def __init__(self, found: Mapping[str, Definition | None], opened: list[str]) -> None:
         self._found = found
         self._opened = opened
 
@@ -70,7 +67,7 @@ def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoS
 
 def _open_runtimes(error: UndefinedSymbolsError, undo: UndoStack, notes: list[str]) -> RuntimeScope | None:
     """The process together with the runtimes that define some of the names; None when none does."""
-    found: dict[str, Definition] = {}
+    found: dict[str, Definition | None] = {}
     opened = []
     for soname, whose, prefixes in RUNTIMES:
         names = [symbol.name for symbol in error.symbols if symbol.name.startswith(prefixes)]
@@ -82,17 +79,24 @@ def _open_runtimes(error: UndefinedSymbolsError, undo: UndoStack, notes: list[st
     return RuntimeScope(found, opened) if found else None
 
 
-def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Definition]:
+def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Definition | None]:
     """Open a runtime for those of the names that it defines; it is closed at once when there are none."""
+    from itertools import product
+
+    from rtlinker.host.loaded import find_in_library, loaded_libraries
+
     try:
         handle = dynamic.open_library(soname, visible=False)
     except OSError:
         return {}
-    found = {}
-    for name in names:
-        address = dynamic.find_symbol(name, None, handle) or _of_any_version(soname, name)
-        if address is not None:
-            found[name] = Definition(name, address, PROCESS)
+    libraries = [library for library in loaded_libraries() if library.name == soname]
+    found: dict[str, Definition | None] = {}
+    for name, library in product(names, libraries):
+        symbol = find_in_library(library, name) or _of_any_version(library, name)
+        if symbol is not None:
+            kind = {"function": "function", "ifunc": "function", "data": "data"}.get(symbol.type)
+            known = Definition(name, symbol.address, soname, kind, symbol.size)
+            found[name] = None if symbol.type == "tls" else known  # that is no address: the process scope's business
     if found:
         undo.push(lambda: dynamic.close_library(handle))
     else:
@@ -100,20 +104,16 @@ def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Defin
     return found
 
 
-def _of_any_version(soname: str, name: str) -> int | None:
+def _of_any_version(library: LoadedLibrary, name: str) -> FoundSymbol | None:
     """A name that has no default version: libgcc_s keeps `__cpu_model@GCC_4.8.0` for programs linked long ago.
 
     Programs get it from libgcc.a nowadays, which is not installed everywhere.
     """
-    from rtlinker.host.loaded import dynamic_symbols, loaded_libraries
+    from rtlinker.host.loaded import dynamic_symbols, find_in_library
 
-    for library in loaded_libraries():
-        if os.path.basename(library.name) == soname:  # noqa: PTH119
-            columns = dynamic_symbols(library)
-            if name in columns.names:
-                row = columns.names.index(name)
-                return columns.addresses[row] if columns.types[row] in {"data", "function"} else None
-    return None
+    columns = dynamic_symbols(library)
+    version = columns.versions[columns.names.index(name)] if name in columns.names else None
+    return find_in_library(library, name, version) if version else None
 
 
 def _listed(names: list[str]) -> str:

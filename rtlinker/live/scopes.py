@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import STB_WEAK
+from rtlinker.elf.constants import STB_WEAK, STV_HIDDEN, STV_INTERNAL
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.resolution import Common, InObject
@@ -84,6 +84,16 @@ class ProcessScope:
             found = _thread_local(library, name, version)
             if found is not None:
                 return found
+        return None
+
+    def unique(self, name: str) -> Definition | None:
+        """The GNU_UNIQUE definition of a loaded library, whatever the scope it was opened in; the first of several."""
+        from rtlinker.host.loaded import find_in_library, loaded_libraries
+
+        for library in loaded_libraries():
+            found = find_in_library(library, name)
+            if found is not None and found.binding == "unique" and found.type != "tls":
+                return Definition(name, found.address, found.library, "data", found.size)
         return None
 
     def examine(self, definition: Definition) -> Definition:
@@ -194,8 +204,25 @@ class ImageScope:
         return found
 
     def groups(self) -> set[str]:
-        """The signatures of its COMDAT groups."""
-        return {group.signature for object in self.image.resolution.objects for group in object.groups if group.comdat}
+        """The signatures of its COMDAT groups that stand for those of later links.
+
+        A group with a hidden name, such as DW.ref.__gxx_personality_v0, is each link's own: nobody else can refer to
+        what it defines.
+        """
+        found = set()
+        for number, object in enumerate(self.image.resolution.objects):
+            own = self._own_sections(number) if object.groups else set()
+            found |= {group.signature for group in object.groups if group.comdat and own.isdisjoint(group.sections)}
+        return found
+
+    def _own_sections(self, number: int) -> set[int]:
+        """The sections of an object that define a name which is not for others."""
+        symbols = self.image.resolution.objects[number].symbols
+        return {
+            symbols.section(at)
+            for name, at in self.image.resolution.indexes[number].defined.items()
+            if name in self.hidden or symbols.visibility(at) in {STV_HIDDEN, STV_INTERNAL}
+        }
 
     def of_member(self, member: Object, name: str) -> Definition | None:
         """What `member` defines under a name of any visibility, when it is part of the image."""
