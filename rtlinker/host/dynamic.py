@@ -106,3 +106,11 @@ def base_of(handle: int) -> int:
 def keep_library(path: str) -> None:
     """Let a library that is open stay in the process until it ends (RTLD_NODELETE)."""
     libc.dlopen(path.encode("utf-8", "surrogateescape"), RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE)
+
+
+def is_open(soname: str) -> bool:
+    """Whether the process has this library, by the name that its users ask for, already; it is not opened by asking."""
+    handle = libc.dlopen(soname.encode("utf-8", "surrogateescape"), RTLD_LAZY | RTLD_NOLOAD)
+    if handle:
+        libc.dlclose(handle)
+    return bool(handle)

@@ -15,7 +15,7 @@ from struct import iter_unpack
 from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHF_ALLOC, SHF_EXECINSTR
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
-from rtlinker.errors import BadObjectError, LinkError, RelocationError
+from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.link.resolution import InObject, Key, Resolution
 from rtlinker.link.scan_sites import first_site, key_of
@@ -27,6 +27,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.link.columns import Columns
     from rtlinker.link.scan_threads import ThreadCollector
+
+
+STACK_NOTE = ".note.GNU-stack"
+"""A section without contents whose flags say whether the object's code runs on the stack."""
 
 
 class Demand(Fact):
@@ -60,6 +64,7 @@ def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Column
     collector = _Collector(resolution)
     for number, object in enumerate(resolution.objects):
         collector.take_ifuncs(number)
+        _refuse_executable_stack(object)
         if arrays_for(object.sites, engine):
             pairs = _pairs_by_arrays(resolution, number, {} if decoded is None else decoded)
         else:
@@ -114,6 +119,21 @@ def bad_record(object: Object, table: Relocations, offset: int, info: int) -> Ba
         return BadObjectError(object.name, "relocation against a symbol that is not there", found, where)
     found = f"{rule_name(number)}, section of {object.sections.sizes[table.section]:#x} bytes"
     return BadObjectError(object.name, "relocation outside its section", found, where)
+
+
+def _refuse_executable_stack(object: Object) -> None:
+    """Code that runs on the stack, as gcc's trampolines for nested functions do, dies at the first call of it.
+
+    An object without the section says nothing; ld assumes the worst of it, and hand-written assembly means the best.
+    """
+    names = object.sections.names
+    if STACK_NOTE in names and object.sections.flags[names.index(STACK_NOTE)] & SHF_EXECINSTR:
+        raise UnsupportedError(
+            "executable stack",
+            "object needs an executable stack, which nothing here has",
+            [("file", object.name), ("section", f"{STACK_NOTE} with SHF_EXECINSTR")],
+            "pass data to callbacks by a parameter: gcc puts code on the stack for nested functions",
+        )
 
 
 class _Collector:

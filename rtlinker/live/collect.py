@@ -113,6 +113,7 @@ class Collector:
         path = os.fspath(name)
         if "/" in path:
             files.check_shared_library(path)
+        files.check_is_no_late_sanitizer(path)
         with LOCK:
             self._open()
             try:

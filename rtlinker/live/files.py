@@ -8,7 +8,7 @@ from struct import unpack_from
 
 from rtlinker.elf.constants import ELFMAG, ET_DYN
 from rtlinker.elf.reader import read_object
-from rtlinker.errors import BadObjectError, LinkError
+from rtlinker.errors import BadObjectError, LinkError, UnsupportedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +68,23 @@ def check_shared_library(path: str) -> None:
         if kind == 1 and offset + size > len(data):
             found = f"a segment at {offset:#x} to {offset + size:#x}"
             raise BadObjectError(path, "file is cut off", found, f"the file ends at {len(data):#x}")
+
+
+def check_is_no_late_sanitizer(path: str) -> None:
+    """Raise UnsupportedError for a sanitizer's runtime that the process was not started with.
+
+    It replaces malloc and maps shadow memory before anything else runs; opened later it ends the process.
+    """
+    file = os.path.basename(path)  # noqa: PTH119
+    if not file.startswith(("libasan.so", "libtsan.so", "libhwasan.so", "liblsan.so", "libclang_rt.")):
+        return
+    from rtlinker.host import dynamic
+    from rtlinker.live.hints import preload_hint
+
+    if "ubsan" not in file and not dynamic.is_open(path):
+        headline = "sanitizer runtime that was not there from the start"
+        file = os.path.basename(os.path.realpath(path))  # noqa: PTH119  a preload is looked for by its full name
+        raise UnsupportedError("late sanitizer", headline, [("library", path)], preload_hint(file))
 
 
 class ArchiveSource:

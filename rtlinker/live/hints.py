@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from rtlinker.link.scope import Source
 
 
+STAND_INS = ("libunwind", "libgphobos", "libgdruntime")
+"""Libraries that have names of libgcc_s and libatomic for programs of their own language, or LLVM's, only."""
+
+SANITIZERS = {
+    "__asan_": ("address", "libasan"),
+    "__tsan_": ("thread", "libtsan"),
+    "__hwasan_": ("hwaddress", "libhwasan"),
+    "__lsan_": ("leak", "liblsan"),
+    "__msan_": ("memory", ""),
+    "__dfsan_": ("dataflow", ""),
+}
+"""How the names begin that code compiled with -fsanitize=WORD refers to, and the shared library that has them."""
+
+
 def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
     """Give the first symbols of the error a hint where a library on the search path or an archive has it."""
     from rtlinker.host.search import who_has
@@ -22,14 +36,31 @@ def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
         inside = [archive.name for archive in archives if base in archive.index()]
         if inside:
             symbol.hint = f"{inside[0]} has it, but only for other references (hidden or weak)"
+        elif base.startswith(tuple(SANITIZERS)):
+            symbol.hint = _sanitizer_hint(base, libraries.get(base, []))
+        elif base.startswith("__gcov_"):
+            symbol.hint = "libgcov.a has it, for code compiled with --coverage: add -l gcov"
         elif libraries.get(base):
             symbol.hint = _library_hint(libraries[base])
     rebuilt = UndefinedSymbolsError(error.symbols)
     error.facts = rebuilt.facts
 
 
+def preload_hint(library: str) -> str:
+    """What to do about a runtime that must be there before the program starts."""
+    return f"start the program with LD_PRELOAD={library}: a sanitizer must be there from the start"
+
+
+def _sanitizer_hint(name: str, paths: Sequence[str]) -> str:
+    word, stem = next(found for prefix, found in SANITIZERS.items() if name.startswith(prefix))
+    library = next((path.rpartition("/")[2] for path in paths if stem and f"/{stem}.so" in path), None)
+    if library is None and stem:
+        return f"install {stem} and start the program with it in LD_PRELOAD, or compile without -fsanitize={word}"
+    return preload_hint(library) if library else f"its runtime is in programs only: compile without -fsanitize={word}"
+
+
 def _library_hint(names: Sequence[str]) -> str:
-    ranked = sorted(names, key=lambda path: "libunwind" in path)  # it stands in for libgcc_s in LLVM's programs only
+    ranked = sorted(names, key=lambda path: path.rpartition("/")[2].startswith(STAND_INS))
     shown = [path.rpartition("/")[2] for path in ranked]
     stem, dot, _ = shown[0].partition(".so")
     option = f"-l {stem[3:]}" if stem.startswith("lib") and dot else f"-l {ranked[0]}"
