@@ -13,7 +13,7 @@ from __future__ import annotations
 from struct import unpack_from
 
 from rtlinker.dwarf.abbreviations import Abbreviation, read_abbreviations, sleb, text_at, uleb
-from rtlinker.dwarf.constants import AT_SIBLING, AT_STR_OFFSETS_BASE
+from rtlinker.dwarf.constants import AT_GNU_DWO_ID, AT_SIBLING, AT_STR_OFFSETS_BASE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Unit:
         self.start = start
         self.tables = sections.tables
         self.signature: int | None = None
+        self.dwo_id: int | None = None
         self.type_offset = 0
         length = unpack_from("<I", data, start)[0]
         place = start + 4
@@ -115,18 +116,22 @@ class Unit:
             self.type_offset = self.start + int.from_bytes(data[place + 8 : place + 8 + size], "little")
             place += 8 + size
         elif self.kind in (4, 5):  # DW_UT_skeleton, DW_UT_split_compile
+            self.dwo_id = unpack_from("<Q", data, place)[0]
             place += 8
         key = (abbreviations, size, self.address_size, self.version == 2)
         self.abbreviations = self.sections.abbreviations.get(key) or read_abbreviations(
             self.tables.get(".debug_abbrev", b""), abbreviations
         )
         self.sections.abbreviations[key] = self.abbreviations
-        self.string_base = 2 * size  # of DW_AT_str_offsets_base when a unit names none
+        # of DW_AT_str_offsets_base when a unit names none: behind a header that GNU's split DWARF 4 has not
+        self.string_base = 2 * size if self.version >= 5 else 0
         self.top = Entry(self, place)
         base = self.top.number(AT_STR_OFFSETS_BASE)
         if base is not None:
             self.string_base = base
             self.top = Entry(self, place)
+        if self.dwo_id is None:
+            self.dwo_id = self.top.number(AT_GNU_DWO_ID)
 
     def value(self, form: int, constant: int, place: int) -> tuple[object, int]:
         """The attribute at `place` and where the next one starts."""

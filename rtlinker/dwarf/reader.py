@@ -36,14 +36,10 @@ _NAMED = {
     "class": (c.TAG_CLASS_TYPE,),
     "enum": (c.TAG_ENUMERATION_TYPE,),
     "": (
-        c.TAG_TYPEDEF,
-        c.TAG_STRUCTURE_TYPE,
-        c.TAG_CLASS_TYPE,
-        c.TAG_UNION_TYPE,
-        c.TAG_ENUMERATION_TYPE,
+        c.TAG_TYPEDEF, c.TAG_STRUCTURE_TYPE, c.TAG_CLASS_TYPE, c.TAG_UNION_TYPE, c.TAG_ENUMERATION_TYPE,
         c.TAG_BASE_TYPE,
     ),
-}
+}  # fmt: skip
 
 
 class Declared(Fact):
@@ -153,14 +149,13 @@ class Declarations:
                 if unit.signature is not None:
                     self._signatures[unit.signature] = unit
         for unit in self._units:
-            self._note_split(unit)
             if unit.signature is None:
                 self._read_level(unit, unit.top, 0)
 
-    def _note_split(self, unit: Unit) -> None:
-        elsewhere = unit.top.text(c.AT_DWO_NAME) or unit.top.text(c.AT_GNU_DWO_NAME)
-        if elsewhere:
-            self._notes.append(f"types are in {elsewhere}, since the object was compiled with -gsplit-dwarf")
+    def units(self) -> list[Unit]:
+        """The units of the object, those of types too."""
+        self._guard(self._reader)
+        return self._units
 
     def _read_level(self, unit: Unit, parent: Entry, depth: int) -> None:
         from rtlinker.dwarf.entries import Entry
@@ -288,7 +283,7 @@ def read_declarations(data: bytes, name: str) -> Declarations:
     """The declarations in the debug information of one relocatable object; `name` is the file, for errors.
 
     Empty (and false) where there is none. Raises BadObjectError for broken debug sections; broken entries show when
-    they are asked for. Reads DWARF 2 to 5, compressed sections and type units.
+    they are asked for. Reads DWARF 2 to 5, compressed sections, type units and the .dwo files of split DWARF.
     """
     declarations = Declarations(None, name)
     if b".debug_info" not in data and b".zdebug_info" not in data:
@@ -296,4 +291,10 @@ def read_declarations(data: bytes, name: str) -> Declarations:
     from rtlinker.dwarf.sections import DebugSections
 
     sections = declarations._guard(lambda: DebugSections(data, name))
-    return Declarations(sections, name) if sections.units or sections.notes else declarations
+    if sections.units or sections.notes:
+        declarations = Declarations(sections, name)
+    if b".debug_addr" not in data:
+        return declarations
+    from rtlinker.dwarf.split import with_split_files
+
+    return with_split_files(declarations, data, name)

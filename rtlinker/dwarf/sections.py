@@ -39,11 +39,14 @@ _WANTED = {
 
 
 class DebugSections:
-    """`units` are the name and bytes of every `.debug_info` and `.debug_types`; `tables` the other sections by name."""
+    """`units` are the name and bytes of every `.debug_info` and `.debug_types`; `tables` the other sections by name.
+
+    `suffix` is `.dwo` for the sections that split DWARF keeps apart (DWARF 5 section 7.3.2); names are without it.
+    """
 
     __slots__ = ("_data", "_line", "abbreviations", "files", "name", "notes", "tables", "units")
 
-    def __init__(self, data: bytes, name: str) -> None:
+    def __init__(self, data: bytes, name: str, suffix: bytes = b"") -> None:
         self.units: list[tuple[str, bytes]] = []
         self.tables: dict[str, bytes] = {}
         self.abbreviations: dict[tuple[int, int, int, bool], dict[int, Abbreviation]] = {}
@@ -60,6 +63,9 @@ class DebugSections:
         for number, row in enumerate(headers):
             label = _label(data, names, row[0])
             plain = b".debug" + label[7:] if label.startswith(b".zdebug") else label
+            if not plain.endswith(suffix):
+                continue
+            plain = plain[: len(plain) - len(suffix)]
             if plain not in _WANTED or row[1] == _NOBITS:
                 continue
             if row[2] & _COMPRESSED and data[row[4] : row[4] + 4] == _ZSTD:

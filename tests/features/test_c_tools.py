@@ -159,10 +159,55 @@ def test_merged_strings_by_symbol_and_addend(compile, in_child):
     assert in_child(call) == "long text"
 
 
-@pytest.mark.parametrize("flags", ["-gsplit-dwarf", "-gsplit-dwarf -gdwarf-4", "-gsplit-dwarf -gz"])
-def test_types_of_split_dwarf(compile, in_child, flags):
-    path = compile("double half(float x) { return x / 2; }", flags=flags.split())
-    assert in_child(lambda: rtlinker.load(path).half(5)) == 2.5
+SPLIT = "struct p { float x; short y; }; double sum(struct p p) { return p.x + p.y; } static int kept = 4;"
+SPLIT += " int *keep(void) { return &kept; }"
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@pytest.mark.parametrize(
+    "flags", ["-gsplit-dwarf", "-gsplit-dwarf -gdwarf-4", "-gsplit-dwarf -gz", "-gsplit-dwarf -O0"]
+)
+def test_types_of_split_dwarf(compile, in_child, compiler, flags):
+    path = compile(SPLIT, flags=flags.split(), compiler=compiler)
+
+    def call():
+        with rtlinker.load(path) as library:
+            return library.sum({"x": 1.5, "y": 2}), library["kept"].value, library.notes
+
+    assert in_child(call) == (3.5, 4, ())
+
+
+def test_types_of_split_dwarf_in_one_file(compile, in_child):
+    path = compile(SPLIT, flags=["-gsplit-dwarf=single"], compiler="clang")
+    assert in_child(lambda: rtlinker.load(path).sum({"x": 1.5, "y": 2})) == 3.5
+
+
+def test_split_dwarf_is_found_beside_an_object_that_moved(compile, workshop, in_child):
+    path = compile(SPLIT, flags=["-gsplit-dwarf"])
+    moved = workshop.directory / "elsewhere"
+    moved.mkdir()
+    for file in (path, path.with_suffix(".dwo")):
+        file.rename(moved / file.name)
+    assert in_child(lambda: rtlinker.load(moved / path.name).sum({"x": 1.5, "y": 2})) == 3.5
+
+
+@pytest.mark.parametrize("trouble", ["not there", "another compilation", "cannot be read"])
+def test_split_dwarf_that_does_not_help_is_a_note(compile, in_child, trouble):
+    path = compile(SPLIT, flags=["-gsplit-dwarf"], name="one.o")
+    file = path.with_suffix(".dwo")
+    file.unlink()
+    if trouble == "another compilation":
+        compile("int other(void) { return 1; }", flags=["-gsplit-dwarf"], name="two.o")
+        path.with_name("two.dwo").rename(file)
+    elif trouble == "cannot be read":
+        file.write_bytes(b"nothing")
+
+    def call():
+        with rtlinker.load(path) as library:
+            library["keep"]
+            return library.notes
+
+    assert trouble in in_child(call)[0]
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
