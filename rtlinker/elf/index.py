@@ -91,9 +91,10 @@ def _by_loop(object: Object) -> Index:
             threads.append(number)
         if number < first:
             continue
-        if info >> 4 not in BINDINGS:
+        bind = info >> 4
+        if bind not in BINDINGS:
             raise _bad_symbol(object, number)
-        if info >> 4 == STB_GNU_UNIQUE and section:
+        if bind == STB_GNU_UNIQUE and section:
             uniques.append(number)
         text = text_at(strings, name)
         if text in defined or text in undefined or text in commons:

@@ -16,7 +16,8 @@ also defines: state that the process has already must not exist twice.
 
 Among definitions of one name (gABI, Symbol Table): strong beats COMMON beats weak, the first wins among equals, two
 strong ones are an error. A COMDAT group whose signature was seen is dropped whole; its names then refer to the first.
-GNU_UNIQUE symbols never clash. An undefined weak symbol pulls no member, and is 0 when nobody has it.
+GNU_UNIQUE symbols never clash, and mean the one that a library of the process has, if any. An undefined weak symbol
+pulls no member, and is 0 when nobody has it.
 """
 
 from __future__ import annotations
