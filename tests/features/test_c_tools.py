@@ -82,7 +82,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("option", COPIES)
-@pytest.mark.parametrize("tool", ["objcopy", "llvm-objcopy-14"])
+@pytest.mark.parametrize("tool", ["objcopy", "llvm-objcopy"])
 def test_what_objcopy_wrote(compile, workshop, in_child, option, tool):
     options, name = COPIES[option]
     out = workshop.directory / "copy.o"
