@@ -95,9 +95,27 @@ def who_has(names: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
-def _defines(table: symbol_tables.DynamicTable, name: bytes) -> bool:
+def names_in(soname: str, names: Iterable[str]) -> set[str] | None:
+    """Those of `names` that the library of this soname defines, in whatever version; it is not opened.
+
+    None where ld.so's cache has no such library, which need not mean that ld.so finds none.
+    """
+    path = next((path for name, path in cached_libraries() if name == soname), None)
+    data = map_elf(path) if path is not None else None
+    table = dynamic_table(data) if data is not None else None
+    if table is None:
+        return None
+    versions = [None, *table.version_names.values()]
+    return {
+        name
+        for name in names
+        if any(_defines(table, name.encode("utf-8", "surrogateescape"), version) for version in versions)
+    }
+
+
+def _defines(table: symbol_tables.DynamicTable, name: bytes, version: str | None = None) -> bool:
     try:
-        return symbol_tables.find_row(table, name, None) is not None
+        return symbol_tables.find_row(table, name, version) is not None
     except IndexError:  # a damaged table points outside itself
         return False
 

@@ -7,8 +7,10 @@ link has found undefined: what somebody else defines is never taken from here.
 
 from __future__ import annotations
 
+from rtlinker.errors import UndefinedSymbolsError
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
+from rtlinker.host.search import names_in
 from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Definition
 from rtlinker.live.place import ProcessPlace
@@ -18,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rtlinker.errors import UndefinedSymbolsError
     from rtlinker.host.loaded import FoundSymbol, LoadedLibrary
     from rtlinker.link.image import Image
     from rtlinker.link.scope import Inputs
@@ -53,9 +54,10 @@ class RuntimeScope(ProcessScope):
 def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack) -> Image:
     """The image of a link that has failed with `error`, tried once more with the runtimes that define what it missed.
 
-    Notes of the image name them; they stay open for good. Raises `error` when no runtime helps, else what linking
-    raises; undoing then closes them.
+    Notes of the image name them; they stay open for good. Raises `error` when no runtime helps, UndefinedSymbolsError
+    with the rest when they help with some names only, else what linking raises; undoing then closes them.
     """
+    _refuse_the_rest(error)
     notes: list[str] = []
     scope = _open_runtimes(error, undo, notes)
     if scope is None:
@@ -63,6 +65,19 @@ def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoS
     image = link(replace(inputs, process=scope), ProcessPlace(undo))
     scope.keep()
     return replace(image, notes=(*notes, *image.notes))
+
+
+def _refuse_the_rest(error: UndefinedSymbolsError) -> None:
+    """Raise for names that no runtime has before one is opened: libstdc++ stays in a process once it was in it."""
+    left = error.symbols
+    for soname, _, prefixes in RUNTIMES:
+        names = [symbol.name for symbol in left if symbol.name.startswith(prefixes)]
+        known = names_in(soname, names) if names else set()
+        if known is None:
+            return
+        left = tuple([symbol for symbol in left if symbol.name not in known])
+    if left:
+        raise UndefinedSymbolsError(left)
 
 
 def _open_runtimes(error: UndefinedSymbolsError, undo: UndoStack, notes: list[str]) -> RuntimeScope | None:
