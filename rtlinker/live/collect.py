@@ -26,6 +26,10 @@ LOCK = RLock()
 """Held while anything is loaded, resolved or unloaded: the process has one address space and one symbol table."""
 
 
+THREADED = ("libgomp.so", "libomp.so", "libiomp5.so")
+"""Libraries with a pool of threads that never ends: closing one takes the code away under them."""
+
+
 def _renew_lock() -> None:
     if not LOCK._is_owned():  # type: ignore[attr-defined]
         LOCK._at_fork_reinit()  # type: ignore[attr-defined]
@@ -107,8 +111,9 @@ class Collector:
     def load_library(self, name: str | os.PathLike[str], visible: bool = False) -> None:
         """Open a shared library, by path or soname, for the references of this linker.
 
-        With `visible` its names also join the process's global scope (RTLD_GLOBAL). Raises LinkError with the dynamic
-        linker's own words when it cannot be opened (dlopen(3)).
+        With `visible` its names also join the process's global scope (RTLD_GLOBAL). It is closed with the linker,
+        but for those of OpenMP, whose threads live on. Raises LinkError with the dynamic linker's own words when it
+        cannot be opened (dlopen(3)).
         """
         path = os.fspath(name)
         if "/" in path:
@@ -124,6 +129,8 @@ class Collector:
                 facts = [("library", path), ("reason", str(error))]
                 raise LinkError("shared library cannot be loaded", facts) from None
             self._handles.append(handle)
+            if os.path.basename(path).startswith(THREADED):  # noqa: PTH119
+                dynamic.keep_library(path)
             self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119
 
     def load(self, path: str | os.PathLike[str], whole: bool = False, shared: bool = False) -> None:

@@ -86,6 +86,18 @@ def test_coverage_is_written_at_unload(compile, in_child):
     assert in_child(call)
 
 
+def test_threads_of_openmp_outlive_the_library_that_used_them(compile, in_child):
+    path = compile(OPENMP, flags=["-fopenmp"])
+
+    def call():
+        for _ in range(3):
+            with rtlinker.load(path, libraries=["gomp"]) as library:
+                assert library.run() == 42
+        return "libgomp" in Path("/proc/self/maps").read_text()
+
+    assert in_child(call)  # where it is still mapped, its idle threads have code to return to
+
+
 def test_undefined_behaviour_is_told(compile, rtlinker_command):
     path = compile("int run(int n) { return 2147483647 + n; }", flags=["-fsanitize=undefined"])
     ended = rtlinker_command("load", path, "run", "1", "-l", "ubsan")
