@@ -29,7 +29,9 @@ RUNTIMES = (
     ("libstdc++.so.6", "C++", ("_Z", "__cxa_", "__gxx_", "__cxxabiv1", "__dynamic_cast")),
     ("libgcc_s.so.1", "compiler", ("_Unwind_", "__")),
 )
-"""A library by soname, whose runtime it is, and how the names begin for which it is opened (Itanium C++ ABI; libgcc).
+"""A library by soname, whose runtime it is, and how a name begins that makes it worth asking for all that are missing.
+
+The beginnings are those of the Itanium C++ ABI and of libgcc.
 """
 
 
@@ -71,8 +73,8 @@ def _refuse_the_rest(error: UndefinedSymbolsError) -> None:
     """Raise for names that no runtime has before one is opened: libstdc++ stays in a process once it was in it."""
     left = error.symbols
     for soname, _, prefixes in RUNTIMES:
-        names = [symbol.name for symbol in left if symbol.name.startswith(prefixes)]
-        known = names_in(soname, names) if names else set()
+        names = [symbol.name for symbol in left]
+        known = names_in(soname, names) if any(name.startswith(prefixes) for name in names) else set()
         if known is None:
             return
         left = tuple([symbol for symbol in left if symbol.name not in known])
@@ -85,8 +87,8 @@ def _open_runtimes(error: UndefinedSymbolsError, undo: UndoStack, notes: list[st
     found: dict[str, Definition | None] = {}
     opened = []
     for soname, whose, prefixes in RUNTIMES:
-        names = [symbol.name for symbol in error.symbols if symbol.name.startswith(prefixes)]
-        defined = _open(soname, [name for name in names if name not in found], undo) if names else {}
+        names = [symbol.name for symbol in error.symbols if symbol.name not in found]
+        defined = _open(soname, names, undo) if any(name.startswith(prefixes) for name in names) else {}
         if defined:
             found.update(defined)
             opened.append(soname)
