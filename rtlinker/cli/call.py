@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from rtlinker.bind.call import Function
     from rtlinker.bind.ctype import CType, FunctionType
     from rtlinker.cli.command import Words
-    from rtlinker.library import Found, Library
+    from rtlinker.library import Library
+    from rtlinker.live.found import Found
 
 
 def call_in_child(library: Library, found: Found, words: Words) -> int:

@@ -14,7 +14,8 @@ from rtlinker.cli.command import JSON, Command, Option, Positional, Usage, Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.library import Found, Library
+    from rtlinker.library import Library
+    from rtlinker.live.found import Found
 
 COMMAND = Command(
     "load",
