@@ -13,6 +13,7 @@ help:
 	@echo 'make test      install what the tests need, then run all of them (ARGS="-k name" for some)'
 	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
 	@echo 'make corpus    link every member of the toolchains'\'' archives, and count (ARGS="FILE ..." for others)'
+	@echo 'make soak      10,000 loads and unloads, and what the process holds before and after'
 	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
 	@echo 'make fixtures  rebuild the shipped objects;  make clean: remove .venv and caches'
 
@@ -27,6 +28,9 @@ bench: $(VENV)/.bench tools
 
 corpus: $(VENV)/.test
 	@$(BIN)/python -m tests.corpus $(ARGS)
+
+soak: $(VENV)/.test tools
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check
@@ -71,4 +75,4 @@ $(VENV)/.bench: $(VENV)/.test tests/bench/requirements.txt
 	@$(PIP) --requirement tests/bench/requirements.txt
 	@touch $@
 
-.PHONY: help demo test bench corpus lint types readme fixtures clean tools
+.PHONY: help demo test bench corpus soak lint types readme fixtures clean tools

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rtlinker.elf.object import ABSOLUTE
 from rtlinker.facts import Fact
 from rtlinker.link.layout import Layout
-from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section
+from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, TLS_BASE, bounded_section
 from rtlinker.link.made import OWN_MODULE
 from rtlinker.link.outside import Outside
 from rtlinker.link.resolution import Binding, Common, InObject, Key, LinkerDefined, Resolution
@@ -72,7 +72,7 @@ class Addresses(Fact):
             return self.of_place(meaning)
         if isinstance(meaning, Common):
             return None if meaning.thread else self.base + self.layout.commons[meaning.name]
-        return self.of_linker_symbol(meaning)
+        return None if meaning.name == TLS_BASE else self.of_linker_symbol(meaning)
 
     def of_linker_symbol(self, meaning: LinkerDefined) -> int:
         """The address of `_GLOBAL_OFFSET_TABLE_`, `__start_X`, `_end` and the like."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 GOT = "_GLOBAL_OFFSET_TABLE_"
 DSO_HANDLE = "__dso_handle"
+TLS_BASE = "_TLS_MODULE_BASE_"
+"""The start of the link's thread-local block, to which local dynamic code with descriptors adds offsets."""
 
 BOUNDS: dict[str, tuple[str, str]] = {
     "__executable_start": ("(image)", "start"),
@@ -37,7 +39,7 @@ BOUNDS: dict[str, tuple[str, str]] = {
 """Each name with the part of the image it bounds, and which end of it."""
 
 
-_NAMES = frozenset({*BOUNDS, GOT, DSO_HANDLE})
+_NAMES = frozenset({*BOUNDS, GOT, DSO_HANDLE, TLS_BASE})
 
 
 def is_linker_defined(name: str, section_names: Container[str]) -> bool:

@@ -10,7 +10,7 @@ from rtlinker.elf.extents import LARGEST_ALIGNMENT, LARGEST_LARGE, LARGEST_SECTI
 from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
 from rtlinker.errors import BadObjectError
-from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, bounded_section, is_linker_defined
+from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, TLS_BASE, bounded_section, is_linker_defined
 from rtlinker.link.resolution import Common, Pull
 from rtlinker.link.scope import Definition, Inputs, is_scope, is_source
 
@@ -210,7 +210,7 @@ class Names:
     def _bring_in(self, name: str, number: int) -> None:
         """Ask in the documented order; an archive that has the name adds a member to the link."""
         inputs = self.inputs
-        if self.outside(name, early=True) or name in {GOT, DSO_HANDLE}:
+        if self.outside(name, early=True) or name in {GOT, DSO_HANDLE, TLS_BASE}:
             return
         ours = is_linker_defined(name, ()) or bounded_section(name) is not None
         if inputs.process_first and not ours and self.outside(name):

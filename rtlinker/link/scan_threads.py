@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
 from rtlinker.errors import LinkError, RelocationError
+from rtlinker.link.linker_symbols import TLS_BASE
 from rtlinker.link.resolution import Common, InObject, Key, Resolution
 from rtlinker.link.scan_sites import first_site, key_of
 from rtlinker.link.scope import Definition
@@ -74,7 +75,7 @@ def is_thread_local(resolution: Resolution, meaning: Binding) -> bool:
     if isinstance(meaning, Common):
         return meaning.thread
     if not isinstance(meaning, InObject):
-        return False
+        return meaning.name == TLS_BASE
     object = resolution.objects[meaning.object]
     section = object.symbols.section(meaning.symbol)
     return section > 0 and object.sections.flags[section] & (SHF_ALLOC | SHF_TLS) == SHF_ALLOC | SHF_TLS

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from rtlinker.elf.constants import SHF_TLS, SHT_NOBITS
 from rtlinker.facts import Fact
-from rtlinker.link.resolution import Common, InObject, Key, Resolution
+from rtlinker.link.linker_symbols import TLS_BASE
+from rtlinker.link.resolution import Common, InObject, Key, LinkerDefined, Resolution
 from rtlinker.link.scope import Definition, ThreadVariable
 from rtlinker.units import align_up, signed64
 
@@ -60,7 +61,7 @@ class ThreadBlock(Fact):
         if isinstance(where, Common):
             return self.commons.get(where.name)
         if not isinstance(where, InObject):
-            return None
+            return 0 if isinstance(where, LinkerDefined) and where.name == TLS_BASE else None
         symbols = resolution.objects[where.object].symbols
         start = self.sections.get((where.object, symbols.section(where.symbol)))
         return None if start is None else signed64(start + symbols.value(where.symbol))

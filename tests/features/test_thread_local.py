@@ -46,6 +46,7 @@ def load_together(paths):
 
 
 def load_apart(paths):
+    """Each object a link of its own, so that `elsewhere` is a variable of an earlier image."""
     linker = rtlinker.Linker()
     for path in reversed(paths):
         linker.load_object(path)
@@ -112,6 +113,22 @@ def test_a_block_of_zeroes_from_gnu_as_is_merged(compile, in_child):
         return [library.function(name, "long(void)")() for name in ("get", "got", "get")]
 
     assert in_child(call) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("engine", ["scalar", "array"])
+def test_the_start_of_the_block_has_a_name(compile, in_child, engine):
+    source = "static __thread int a = 1, b = 2; int f(void) { return 10 * ++a + ++b; }"
+    path = compile(source, flags="-fPIC -O2 -mtls-dialect=gnu2")
+    assert b"_TLS_MODULE_BASE_" in path.read_bytes()
+
+    def call():
+        linker = rtlinker.Linker(engine=engine)
+        linker.load_object(path)
+        linker.resolve()
+        library = rtlinker.Library(linker, "base")
+        return library.f(), library.f()
+
+    assert in_child(call) == (23, 34)
 
 
 def test_words_may_hold_what_code_would_compute(compile, in_child):

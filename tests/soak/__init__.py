@@ -1,0 +1,1 @@
+"""Loads and unloads by the thousand: what a process may not lose by them."""

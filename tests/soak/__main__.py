@@ -1,0 +1,34 @@
+"""`python -m tests.soak [ROUNDS]`: 10,000 rounds unless told otherwise; exit code 1 when something has grown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.soak.loads import SOURCE, grown
+
+
+def main() -> int:
+    """Compile the object, run the rounds, print what the process held before and after."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    with tempfile.TemporaryDirectory() as directory:
+        source, path = Path(directory, "soak.cc"), Path(directory, "soak.o")
+        source.write_text(SOURCE)
+        for flags in ("-fPIC", "-fPIE"):
+            subprocess.run(["g++", "-O1", flags, "-c", source, "-o", path], check=True)
+            begin = time.monotonic()
+            before, after = grown(path, 500, count)
+            seconds = time.monotonic() - begin
+            shown = ", ".join(f"{name} {before[name]:,} -> {after[name]:,}" for name in before)
+            print(f"{flags}: {count:,} loads and unloads in {seconds:.0f} s: {shown}", flush=True)
+            steady = {name: value for name, value in before.items() if name != "memory"}
+            if any(after[name] != value for name, value in steady.items()) or after["memory"] > before["memory"] + 1024:
+                print("something has grown")
+                return 1
+    return 0
+
+
+sys.exit(main())
