@@ -1,13 +1,18 @@
 """Unloading gives everything back: `make soak` does 10,000 rounds of what is done a few hundred times here."""
 
-import pytest
+import subprocess
+import sys
+from pathlib import Path
 
-from tests.soak.loads import SOURCE, grown
 
-
-@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic", "-fPIC -mtls-dialect=gnu2"])
-def test_loads_and_unloads_leave_nothing(compile, in_child, flags):
-    path = compile(SOURCE, "c++", flags=f"-g0 {flags}")
-    before, after = in_child(grown, path, 100, 300)
-    assert after.pop("memory") < before.pop("memory") + 512
-    assert after == before
+def test_loads_and_unloads_leave_nothing():
+    # in a process of its own: a fork of the test runner shares pages, and copies them as it goes
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.soak", "300"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("300 loads and unloads") == 4
