@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rtlinker.host.arguments import Arguments
     from rtlinker.live.rescue import Death, Rescue
     from rtlinker.live.undo import UndoStack
 
@@ -180,14 +181,10 @@ def crash_error(death: Death, constructor: int, describe: Describe) -> CrashErro
     return CrashError(death.signal, f"a constructor died of {signal_name(death.signal)}", facts, at)
 
 
-Arguments = tuple[int, "ctypes.Array[ctypes.c_char_p]", ctypes.c_void_p]
-
-
 def _arguments() -> Arguments:
     """argc, argv (a copy of sys.argv, alive as long as this object) and the process's envp."""
     import sys
 
-    names = [name.encode("utf-8", "surrogateescape") for name in (sys.argv or [""])]
-    argv = (ctypes.c_char_p * (len(names) + 1))(*names, None)
-    environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
-    return len(names), argv, environ
+    from rtlinker.host.arguments import initial_arguments
+
+    return initial_arguments([name.encode("utf-8", "surrogateescape") for name in (sys.argv or [""])])

@@ -1,5 +1,8 @@
 """Constructors run before the library is handed out, in order of priority, with argc, argv and envp."""
 
+import ctypes
+import os
+
 import rtlinker
 
 SOURCE = """
@@ -52,3 +55,31 @@ def test_old_ctors_run_backwards_and_old_dtors_forwards(compile, in_child):
         return seen
 
     assert in_child(call) == [2, 1, 1, 2]
+
+
+def test_the_auxiliary_vector_follows_argv_and_the_environment(compile, in_child):
+    path = compile("""
+        #include <string.h>
+        #include <sys/auxv.h>
+        long page, entry, variables;
+        __attribute__((constructor)) static void start(int argc, char **argv) {
+            char **word = argv + argc;
+            if (*word++) return;
+            for (; *word; word++) variables += strchr(*word, '=') != 0;
+            for (long *pair = (long *)(word + 1); pair[0]; pair += 2) {
+                if (pair[0] == AT_PAGESZ) page = pair[1];
+                if (pair[0] == AT_ENTRY) entry = pair[1];
+            }
+        }
+    """)
+
+    def call():
+        library = rtlinker.load(path)
+        process = ctypes.CDLL(None)
+        process.getauxval.restype = ctypes.c_ulong
+        wanted = process.getauxval(6), process.getauxval(9)
+        return (library["page"].value, library["entry"].value) == wanted, library["variables"].value
+
+    same, variables = in_child(call)
+    assert same
+    assert variables >= len(os.environ)
