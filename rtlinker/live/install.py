@@ -12,6 +12,7 @@ from rtlinker.errors import LinkError
 from rtlinker.link.image import Image
 from rtlinker.live.frames import register_frames
 from rtlinker.live.indirect import resolve_ifuncs
+from rtlinker.live.listed import list_image
 from rtlinker.live.scopes import ImageScope
 
 TYPE_CHECKING = False
@@ -140,4 +141,5 @@ _INSTALLERS: tuple[Callable[[Image, Reservation, UndoStack], None], ...] = (
     resolve_ifuncs,
     protect_constants,
     register_frames,
+    list_image,
 )

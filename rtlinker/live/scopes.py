@@ -38,8 +38,18 @@ def examine(definition: Definition) -> Definition:
 PROCESS = "this process"
 
 
+ITERATE = "dl_iterate_phdr"
+
+
 def _replaced(name: str) -> Definition:
-    """What counts the destructors that threads run when they end: libc's own knows loaded libraries only."""
+    """What linked code gets for functions of libc that know loaded libraries only.
+
+    One counts the destructors that threads run when they end, the other walks along what is loaded.
+    """
+    if name == ITERATE:
+        from rtlinker.live.listed import iterate_address
+
+        return Definition(name, iterate_address(), "rtlinker", "function")
     from rtlinker.live.thread_exit import register_exit_address
 
     return Definition(name, register_exit_address(), "rtlinker", "function")
@@ -55,7 +65,7 @@ class ProcessScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; thread-local variables are not addresses and are not found here."""
-        if name.startswith(THREAD_EXIT):
+        if name == ITERATE or name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version)
         if address is not None:
@@ -120,7 +130,7 @@ class LibraryScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """What dlsym says for this library."""
-        if name.startswith(THREAD_EXIT):
+        if name == ITERATE or name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version, self.handle)
         return None if address is None else Definition(name, address, self.name)
