@@ -1,5 +1,5 @@
-# What one does with a checkout. Everything happens in .venv; nothing else is touched, except that `make test` and
-# `make bench` install missing compilers when run as root on Debian. Stamp files in .venv keep repetitions quick.
+# What one does with a checkout. Everything happens in .venv; nothing else is touched, except that `make test`, `make
+# bench` and `make compat` install missing compilers when run as root on Debian. Stamp files in .venv keep repetitions quick.
 
 PYTHON = python3
 VENV   = .venv
@@ -14,6 +14,7 @@ help:
 	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
 	@echo 'make corpus    link every member of the toolchains'\'' archives, and count (ARGS="FILE ..." for others)'
 	@echo 'make soak      10,000 loads and unloads, and what the process holds before and after'
+	@echo 'make compat    install many compilers, run a program of each, write docs/compatibility.md (ARGS="go" for some)'
 	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
 	@echo 'make fixtures  rebuild the shipped objects;  make clean: remove .venv and caches'
 
@@ -31,6 +32,10 @@ corpus: $(VENV)/.test
 
 soak: $(VENV)/.test tools
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+compat: $(VENV)/.compat
+	@scripts/install-compilers
+	@$(BIN)/python -m tests.compat $(or $(ARGS),--write)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check
@@ -75,4 +80,9 @@ $(VENV)/.bench: $(VENV)/.test tests/bench/requirements.txt
 	@$(PIP) --requirement tests/bench/requirements.txt
 	@touch $@
 
-.PHONY: help demo test bench corpus soak lint types readme fixtures clean tools
+$(VENV)/.compat: $(VENV)/.installed tests/compat/requirements.txt
+	@echo 'installing the compilers that come from PyPI into $(VENV)'
+	@$(PIP) --requirement tests/compat/requirements.txt
+	@touch $@
+
+.PHONY: help demo test bench corpus soak compat lint types readme fixtures clean tools
