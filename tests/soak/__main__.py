@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tests.soak.loads import SOURCE, grown
 
-
 FLAGS = ("-fPIC", "-fPIE", "-fno-pic", "-fPIC -mtls-dialect=gnu2")
 
 
