@@ -177,7 +177,7 @@ class ThreadStorageError(LinkError):
     def __init__(
         self, size: int, align: int, static: bool, facts: Iterable[tuple[str, str]] = (), hint: str | None = None
     ) -> None:
-        rows = [("needed", f"{size:,} bytes, aligned to {align:,}"), *facts]
+        rows = [*([("needed", f"{size:,} bytes, aligned to {align:,}")] if size else []), *facts]
         super().__init__("no room for thread-local variables", rows, hint)
         self.size = size
         self.align = align

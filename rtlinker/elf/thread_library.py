@@ -23,10 +23,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Reference = tuple[str, str, str]
+
 PT_LOAD, PT_DYNAMIC, PT_TLS, PT_GNU_STACK = 1, 2, 7, 0x6474E551
 DT_NULL, DT_NEEDED, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_RELA, DT_RELASZ, DT_RELAENT, DT_STRSZ, DT_SYMENT = (
     0, 1, 4, 5, 6, 7, 8, 9, 10, 11,
 )  # fmt: skip
+DT_VERSYM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFF0, 0x6FFFFFFE, 0x6FFFFFFF
 READ_WRITE = 6
 """p_flags: no executable stack is asked for, and nothing here is code."""
 
@@ -38,11 +41,21 @@ ANSWER_SIZE = 16
 
 
 class Question(Fact):
-    """`kind` is a key of RULES; `symbol` is a thread-local symbol, of another library or the own block's."""
+    """`kind` is a key of RULES; `symbol` is a thread-local symbol, of another library or the own block's.
+
+    With a `version` it is the symbol of that version in `library`, a path as ld.so has it.
+    """
 
     kind: str
     symbol: str
     offset: int
+    library: str = ""
+    version: str = ""
+
+    @property
+    def reference(self) -> tuple[str, str, str]:
+        """What distinguishes symbols: those of one name may have several versions."""
+        return self.symbol, self.library if self.version else "", self.version
 
 
 def thread_library(
@@ -53,34 +66,34 @@ def thread_library(
     It has a block of `size` bytes (0: none) beginning with `initial`, named `symbol`; `needed` are the libraries in
     which ld.so looks for the symbols of the questions, after the global scope.
     """
-    names = list(dict.fromkeys([question.symbol for question in questions if question.symbol != symbol]))
-    strings, positions = b"\0", {}
-    for name in (symbol, *names, *needed):
-        positions[name] = len(strings)
-        strings += name.encode("utf-8", "surrogateescape") + b"\0"
-    symbols = bytes(24) + pack("<IBBHQQ", positions[symbol], STB_GLOBAL << 4 | STT_TLS, 0, int(size > 0), 0, size)
-    for name in names:
-        symbols += pack("<IBBHQQ", positions[name], STB_GLOBAL << 4 | STT_TLS, 0, 0, 0, 0)
+    own = symbol, "", ""
+    references = [own, *dict.fromkeys([question.reference for question in questions if question.reference != own])]
+    strings = _Strings()
+    symbols = bytes(24)
+    for name, _, _ in references:
+        defined, room = (int(size > 0), size) if name == symbol else (0, 0)
+        symbols += pack("<IBBHQQ", strings.add(name), STB_GLOBAL << 4 | STT_TLS, 0, defined, 0, room)
     # one bucket: the chain leads through all symbols from the block's on
-    chain = [0, *range(2, len(names) + 2), 0]
-    table = pack(f"<{len(chain) + 3}I", 1, len(chain), 1, *chain)
-    headers, dynamic_size = 64 + 56 * 4, 16 * (len(needed) + 9)
-    at, places = headers, {}
+    chain = [0, *range(2, len(references) + 1), 0]
+    libraries = [strings.add(name) for name in needed]
+    contents = {
+        "symbols": symbols,
+        "table": pack(f"<{len(chain) + 3}I", 1, len(chain), 1, *chain),
+        **_versions(references, strings),
+    }
     count = sum([len(RULES[question.kind]) for question in questions])
-    parts = ("dynamic", dynamic_size), ("symbols", len(symbols)), ("table", len(table)), ("relocations", 24 * count)
-    for part, length in (*parts, ("words", ANSWER_SIZE * len(questions)), ("strings", len(strings))):
+    dynamic_size = 16 * (len(libraries) + 12)
+    sizes = {"dynamic": dynamic_size} | {part: len(content) for part, content in contents.items()}
+    sizes |= {"relocations": 24 * count, "words": ANSWER_SIZE * len(questions), "strings": len(strings.content)}
+    headers, places = 64 + 56 * 4, {}
+    at = headers
+    for part, length in sizes.items():
         places[part] = at = align_up(at, 16)
         at += length
     places["block"] = block = align_up(at, max(align, 16))
-    relocations = _relocations(questions, [symbol, *names], places["words"])
-    contents = {
-        "dynamic": _dynamic(places, len(strings), len(relocations), [positions[name] for name in needed]),
-        "symbols": symbols,
-        "table": table,
-        "relocations": relocations,
-        "strings": strings,
-        "block": initial,
-    }
+    contents["relocations"] = _relocations(questions, references, places["words"])
+    contents["dynamic"] = _dynamic(places, sizes, libraries)
+    contents |= {"strings": strings.content, "block": initial}
     file = bytearray(block + len(initial))
     file[:headers] = _headers(len(file), places["dynamic"], dynamic_size, (block, len(initial), size, align))
     for part, content in contents.items():
@@ -88,24 +101,65 @@ def thread_library(
     return bytes(file), places["words"]
 
 
-def _relocations(questions: Sequence[Question], names: Sequence[str], words: int) -> bytes:
-    numbers = {name: number for number, name in enumerate(names, 1)}
+class _Strings:
+    """A string table in the making."""
+
+    def __init__(self) -> None:
+        self.content = b"\0"
+
+    def add(self, text: str) -> int:
+        """Append a text; where it starts."""
+        at = len(self.content)
+        self.content += text.encode("utf-8", "surrogateescape") + b"\0"
+        return at
+
+
+def _versions(references: Sequence[Reference], strings: _Strings) -> dict[str, bytes]:
+    """The versions that symbols must have (LSB, Symbol Versioning): none where none has one."""
+    wanted = list(dict.fromkeys([(library, version) for _, library, version in references if version]))
+    if not wanted:
+        return {}
+    of_symbols, needs = [0], b""
+    for _, library, version in references:
+        of_symbols.append(2 + wanted.index((library, version)) if version else 1)
+    for number, (library, version) in enumerate(wanted):
+        following = 32 if number + 1 < len(wanted) else 0
+        needs += pack("<HHIII", 1, 1, strings.add(library), 16, following)
+        needs += pack("<IHHII", _hash(version), 0, 2 + number, strings.add(version), 0)
+    return {"versions": pack(f"<{len(of_symbols)}H", *of_symbols), "needs": needs}
+
+
+def _hash(name: str) -> int:
+    """The hash of a name by which ld.so compares versions first (gABI, Hash Table)."""
+    value = 0
+    for byte in name.encode("utf-8", "surrogateescape"):
+        value = (value << 4) + byte
+        value = (value ^ (value & 0xF0000000) >> 24) & 0x0FFFFFFF
+    return value
+
+
+def _relocations(questions: Sequence[Question], references: Sequence[Reference], words: int) -> bytes:
+    numbers = {reference: number for number, reference in enumerate(references, 1)}
     found = b""
     for position, question in enumerate(questions):
         for word, rule in enumerate(RULES[question.kind]):
             at = words + ANSWER_SIZE * position + 8 * word
-            found += pack("<QQq", at, numbers[question.symbol] << 32 | rule, question.offset)
+            found += pack("<QQq", at, numbers[question.reference] << 32 | rule, question.offset)
     return found
 
 
-def _dynamic(places: dict[str, int], strings: int, relocations: int, needed: Sequence[int]) -> bytes:
-    entries = [(DT_NEEDED, name) for name in needed]
+def _dynamic(places: dict[str, int], sizes: dict[str, int], libraries: Sequence[int]) -> bytes:
+    entries = [(DT_NEEDED, name) for name in libraries]
     entries += [
         (DT_HASH, places["table"]), (DT_STRTAB, places["strings"]), (DT_SYMTAB, places["symbols"]),
-        (DT_STRSZ, strings), (DT_SYMENT, 24),
-        (DT_RELA, places["relocations"]), (DT_RELASZ, relocations), (DT_RELAENT, 24), (DT_NULL, 0),
+        (DT_STRSZ, sizes["strings"]), (DT_SYMENT, 24),
+        (DT_RELA, places["relocations"]), (DT_RELASZ, sizes["relocations"]), (DT_RELAENT, 24),
     ]  # fmt: skip
-    return b"".join([pack("<QQ", *entry) for entry in entries])
+    if "needs" in places:
+        entries += [
+            (DT_VERSYM, places["versions"]), (DT_VERNEED, places["needs"]), (DT_VERNEEDNUM, sizes["needs"] // 32),
+        ]  # fmt: skip
+    return b"".join([pack("<QQ", *entry) for entry in [*entries, (DT_NULL, 0)]])
 
 
 def _headers(size: int, dynamic: int, dynamic_size: int, block: tuple[int, int, int, int]) -> bytes:

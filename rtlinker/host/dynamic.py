@@ -9,10 +9,11 @@ from rtlinker.units import PAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 RTLD_DEFAULT = None
-RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_GLOBAL, RTLD_NODELETE = 0x1, 0x2, 0x4, 0x100, 0x1000
+RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_DEEPBIND = 0x1, 0x2, 0x4, 0x8
+RTLD_GLOBAL, RTLD_NODELETE = 0x100, 0x1000
 
 
 def find_symbol(name: str, version: str | None = None, handle: int | None = RTLD_DEFAULT) -> int | None:
@@ -28,14 +29,17 @@ def find_symbol(name: str, version: str | None = None, handle: int | None = RTLD
     return found
 
 
-def open_library(path: str, visible: bool = True) -> int:
+def open_library(path: str, visible: bool = True, own_first: bool = False) -> int:
     """The handle of a library, loaded if it was not. `visible`: its names join the global scope.
+
+    `own_first`: its references are looked for in itself and what it needs before the global scope.
 
     Raises OSError with the dynamic linker's own words.
     """
     libc.dlerror()  # forget older errors; and binding it later would overwrite the one we want
     handle: int | None = libc.dlopen(
-        path.encode("utf-8", "surrogateescape"), RTLD_NOW | (RTLD_GLOBAL if visible else 0)
+        path.encode("utf-8", "surrogateescape"),
+        RTLD_NOW | (RTLD_GLOBAL if visible else 0) | (RTLD_DEEPBIND if own_first else 0),
     )
     if not handle:
         raise OSError((libc.dlerror() or b"dlopen failed").decode("utf-8", "replace"))
@@ -114,3 +118,22 @@ def is_open(soname: str) -> bool:
     if handle:
         libc.dlclose(handle)
     return bool(handle)
+
+
+def is_in_library(address: int) -> bool:
+    """Whether an absolute address is in a loaded library: what dlsym gives for a thread-local variable is not."""
+    if not _finders:
+        found = find_symbol(
+            "_dl_find_object"
+        )  # glibc 2.35; the older dladdr looks for a symbol, too, which takes longer
+        ask = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        _finders.append((ask(found), 0) if found else (ask(find_symbol("dladdr") or 0), 1))
+    find, success = _finders[0]
+    return bool(find(address, _room)) == bool(success)
+
+
+_finders: list[tuple[Callable[[int, object], int], int]] = []
+"""What tells whether an address is in a library, with what it returns then; found on first use."""
+
+_room = ctypes.create_string_buffer(128)
+"""Where it writes what nobody here reads."""

@@ -101,6 +101,17 @@ def library_at(address: int) -> LoadedLibrary | None:
     return None
 
 
+def is_global(library: LoadedLibrary) -> bool:
+    """Whether the library is in the global scope, as far as one of its functions tells that has no namesake there."""
+    columns = dynamic_symbols(library)
+    functions = [row for row, type in enumerate(columns.types) if type == "function" and columns.defaults[row]]
+    return any(_ask(0, columns.names[row], None) == columns.addresses[row] for row in functions[:SAMPLE])
+
+
+SAMPLE = 50
+"""How many functions of a library are asked for in the global scope."""
+
+
 def dynamic_symbols(library: LoadedLibrary) -> SymbolColumns:
     """Everything `library` defines for others, as columns of equal length, in the order of its symbol table.
 

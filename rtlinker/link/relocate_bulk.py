@@ -113,16 +113,16 @@ class _SymbolColumns:
             object = self.addresses.resolution.objects[self.number]
             sections, values = section_array(object, numpy), symbol_array(object, numpy)["value"].astype(numpy.int64)
             starts = numpy.array(self.addresses.layout.sections[self.number], dtype=numpy.int64)
-            for which, section in self.addresses.layout.block.sections if self.addresses.layout.block else ():
-                if which == self.number:
-                    starts[section] = -1
+            block = self.addresses.layout.block
+            if block is not None:
+                starts[block.sections_of.get(self.number, [])] = -1
             inside, absolute = numpy.where(sections > 0, sections, 0), sections == ABSOLUTE
             own = numpy.where(absolute, values, starts[inside] + self.addresses.base + values)
             gone = ~absolute & ((sections <= 0) | (starts[inside] < 0))
             own[0], gone[0] = 0, False
-            for which, symbol in self.addresses.layout.ifuncs:
-                if which == self.number:
-                    own[symbol] = self.addresses.of_own(which, symbol)
+            for symbol in self.addresses.resolution.indexes[self.number].ifuncs:
+                if (self.number, symbol) in self.addresses.layout.ifuncs:
+                    own[symbol] = self.addresses.of_own(self.number, symbol)
             self._own = own, gone
         return self._own
 

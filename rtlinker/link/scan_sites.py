@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from struct import iter_unpack
 
-from rtlinker.elf.object import Object
+from rtlinker.elf.object import Object, Relocations
 from rtlinker.link.resolution import Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def key_of(object: Object, number: int, symbol: int) -> Key:
@@ -24,3 +28,11 @@ def first_site(object: Object, discarded: frozenset[int], info: int) -> str:
         for offset, there, _ in iter_unpack("<QQq", table.table)
         if there == info
     )
+
+
+def sites_of(object: Object, info: int) -> Iterator[tuple[Relocations, int, int]]:
+    """Every table, offset in its section and addend with this r_info."""
+    for table in object.relocations:
+        for offset, there, addend in iter_unpack("<QQq", table.table):
+            if there == info:
+                yield table, offset, addend

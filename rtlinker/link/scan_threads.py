@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import SHF_ALLOC, SHF_TLS
+from struct import iter_unpack
+
+from rtlinker.elf.constants import SHF_ALLOC, SHF_EXECINSTR, SHF_TLS
 from rtlinker.errors import LinkError, RelocationError
 from rtlinker.link.linker_symbols import TLS_BASE
 from rtlinker.link.resolution import Common, InObject, Key, Resolution
-from rtlinker.link.scan_sites import first_site, key_of
+from rtlinker.link.scan_sites import first_site, key_of, sites_of
 from rtlinker.link.scope import Definition
 from rtlinker.link.thread_block import ThreadDemand
-from rtlinker.x86_64.rules import Rule
+from rtlinker.x86_64.rules import RULES, Rule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from rtlinker.elf.object import Object
     from rtlinker.link.resolution import Binding
 
 
@@ -40,9 +45,7 @@ class ThreadCollector:
         if not is_thread_local(self.resolution, meaning):
             hint = "the variable must be declared thread-local everywhere or nowhere"
             raise self._mismatch(number, rule, symbol, "thread-local relocation against an ordinary symbol", hint)
-        if "D" in letters and rule.field.width == 4 and not own:
-            hint = "local dynamic code (-ftls-model=local-dynamic) is for variables of the same link"
-            raise self._mismatch(number, rule, symbol, "offset in the own block of a variable that is elsewhere", hint)
+        self._check_sites(number, rule, symbol, own)
         key, where = key_of(self.resolution.objects[number], number, symbol), (number, symbol)
         if "GD" in letters or (not own and ("M" in letters or "D" in letters)):
             self.pairs.setdefault(key, where)
@@ -52,6 +55,19 @@ class ThreadCollector:
             self.descriptors.setdefault(key, where)
         if own and self.static is None and ("GT" in letters or "T" in letters):
             self.static = number, symbol << 32 | rule.number
+
+    def _check_sites(self, number: int, rule: Rule, symbol: int, own: bool) -> None:
+        """Refuse what cannot be right: a part of a descriptor, an offset in another module's block in local code."""
+        object, info = self.resolution.objects[number], symbol << 32 | rule.number
+        if "C" in rule.terms and any(addend for _, _, addend in sites_of(object, info)):
+            hint = "a descriptor is one of a whole variable"
+            raise self._mismatch(number, rule, symbol, "thread-local descriptor with an addend", hint)
+        if "D" in rule.terms and not own:
+            flags = object.sections.flags
+            if any(flags[table.section] & SHF_EXECINSTR for table, _, _ in sites_of(object, info)):
+                headline = "offset in the own block of a variable that is elsewhere"
+                hint = "local dynamic code (-ftls-model=local-dynamic) is for variables of the same link"
+                raise self._mismatch(number, rule, symbol, headline, hint)
 
     def _mismatch(self, number: int, rule: Rule, symbol: int, headline: str, hint: str) -> LinkError:
         object = self.resolution.objects[number]
@@ -79,3 +95,16 @@ def is_thread_local(resolution: Resolution, meaning: Binding) -> bool:
     object = resolution.objects[meaning.object]
     section = object.symbols.section(meaning.symbol)
     return section > 0 and object.sections.flags[section] & (SHF_ALLOC | SHF_TLS) == SHF_ALLOC | SHF_TLS
+
+
+def refuse_unknown_words(object: Object, sections: Collection[int]) -> None:
+    """Raise RelocationError for an initial value that only the dynamic linker knows: it is asked with all of them."""
+    for table in object.relocations:
+        if table.section not in sections:
+            continue
+        for offset, info, _ in iter_unpack("<QQq", table.table):
+            rule = RULES[info & 0xFFFFFFFF]
+            if rule.sort == "indirect" or not rule.terms.keys().isdisjoint({"M", "T", "C"}):
+                site, target = object.site_title(table.section, offset), object.symbol_title(info >> 32)
+                headline = "initial value of a thread-local variable not known yet"
+                raise RelocationError(headline, site, str(rule), target, hint="set it when the thread runs")

@@ -62,12 +62,15 @@ if TYPE_CHECKING:
 class ThreadVariable(Fact):
     """A thread-local variable as the dynamic linker knows it: a symbol of a loaded library, and bytes from there.
 
-    `library` is the path that ld.so has for it.
+    `library` is the path that ld.so has for it, `version` the symbol's, or "". `place` is the module and the offset in
+    its block that the symbol must turn out to have, where that is known.
     """
 
     library: str
     symbol: str
     offset: int
+    version: str = ""
+    place: tuple[int, int] | None = None
 
 
 class Definition(Fact):

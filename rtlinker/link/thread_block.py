@@ -15,7 +15,7 @@ The same three are asked for variables outside of the link, each by the name und
 from __future__ import annotations
 
 from rtlinker.elf.constants import SHF_TLS, SHT_NOBITS
-from rtlinker.facts import Fact
+from rtlinker.facts import Fact, derived
 from rtlinker.link.linker_symbols import TLS_BASE
 from rtlinker.link.resolution import Common, InObject, Key, LinkerDefined, Resolution
 from rtlinker.link.scope import Definition, ThreadVariable
@@ -56,6 +56,14 @@ class ThreadBlock(Fact):
     size: int
     align: int
 
+    @derived
+    def sections_of(self) -> dict[int, list[int]]:
+        """The sections of each object."""
+        found: dict[int, list[int]] = {}
+        for number, index in self.sections:
+            found.setdefault(number, []).append(index)
+        return found
+
     def offset_of(self, resolution: Resolution, where: Binding) -> int | None:
         """The offset of a variable of the link; None when its section is not in the block."""
         if isinstance(where, Common):
@@ -89,7 +97,7 @@ def lay_out_threads(resolution: Resolution) -> ThreadBlock | None:
     for block in blocks:
         commons[block.name] = at = align_up(at, max(block.align, 1))
         at, largest = at + block.size, max(largest, block.align)
-    return ThreadBlock(places, commons, filled, at, largest)
+    return ThreadBlock(places, commons, filled, max(at, 1), largest)  # even an empty variable has an address
 
 
 class Want(Fact):

@@ -64,12 +64,12 @@ class ProcessScope:
     name = PROCESS
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
-        """The definition of a name; thread-local variables are not addresses and are not found here."""
+        """The definition of a name; a thread-local one has no address, and only thread-local sites can use it."""
         if name == ITERATE or name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version)
         if address is not None:
-            return Definition(name, address, PROCESS)
+            return self._not_thread_local(Definition(name, address, PROCESS), version)
         from rtlinker.host.executable import find_in_executable
         from rtlinker.host.loaded import find_in_library, loaded_libraries
 
@@ -86,15 +86,24 @@ class ProcessScope:
         kind = {"function": "function", "ifunc": "function", "data": "data"}.get(found.type)
         return Definition(name, found.address, found.library, kind, found.size)
 
-    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
-        """The first loaded library, in the dynamic linker's order, that defines a thread-local variable so."""
-        from rtlinker.host.loaded import loaded_libraries
+    def _not_thread_local(self, found: Definition, version: str | None) -> Definition:
+        """The definition, but of a thread-local name, for which dlsym gives the address of this thread's copy."""
+        if dynamic.is_in_library(found.address):
+            return found
+        return self.find_thread_local(found.name, version) or found
 
-        for library in loaded_libraries():
-            found = _thread_local(library, name, version)
-            if found is not None:
-                return found
-        return None
+    def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
+        """The first loaded library, in the dynamic linker's order, that defines a thread-local variable so.
+
+        Of several, the first that is in the global scope.
+        """
+        from rtlinker.host.loaded import is_global, loaded_libraries
+
+        having = [library for library in loaded_libraries() if _thread_local(library, name, version)]
+        if not having:
+            return None
+        chosen = having[0] if len(having) == 1 else next(filter(is_global, having), having[0])
+        return _thread_local(chosen, name, version)
 
     def unique(self, name: str) -> Definition | None:
         """The GNU_UNIQUE definition of a loaded library, whatever the scope it was opened in; the first of several."""
@@ -102,7 +111,9 @@ class ProcessScope:
 
         for library in loaded_libraries():
             found = find_in_library(library, name)
-            if found is not None and found.binding == "unique" and found.type != "tls":
+            if found is not None and found.binding == "unique":
+                if found.type == "tls":
+                    return _thread_local(library, name, None)
                 return Definition(name, found.address, found.library, "data", found.size)
         return None
 
@@ -117,7 +128,9 @@ def _thread_local(library: LoadedLibrary, name: str, version: str | None) -> Def
     found = find_in_library(library, name, version)
     if found is None or found.type != "tls":
         return None
-    variable = ThreadVariable("" if library.is_program else library.path, name, 0)
+    place = library.tls_module, found.address
+    path = "" if library.is_program else library.path
+    variable = ThreadVariable(path, name, 0, (path and found.version) or "", place)
     return Definition(name, 0, library.name, "tls", found.size, variable=variable)
 
 
@@ -133,10 +146,13 @@ class LibraryScope:
         if name == ITERATE or name.startswith(THREAD_EXIT):
             return _replaced(name)
         address = dynamic.find_symbol(name, version, self.handle)
-        return None if address is None else Definition(name, address, self.name)
+        if address is None:
+            return None
+        found = Definition(name, address, self.name)
+        return found if dynamic.is_in_library(address) else self.find_thread_local(name, version) or found
 
     def find_thread_local(self, name: str, version: str | None = None) -> Definition | None:
-        """The thread-local variable of that name in this library or in one it has loaded."""
+        """The thread-local variable of that name in this library; what it needs is asked with the process."""
         from rtlinker.host.loaded import loaded_libraries
 
         for library in loaded_libraries():
@@ -206,7 +222,7 @@ class ImageScope:
         """Those of the names that the image exports, each with the object that defines it and whether weakly."""
         resolution = self.image.resolution
         found = []
-        for name in names & (resolution.owners.keys() | resolution.commons.keys()):
+        for name in (names & resolution.owners.keys()) | (names & resolution.commons.keys()):
             if self.exports(name):
                 where = resolution.find(name)
                 weak = isinstance(where, InObject) and resolution.symbol(where).bind == STB_WEAK

@@ -6,7 +6,7 @@ import ctypes
 from itertools import count
 
 from rtlinker.elf.thread_library import ANSWER_SIZE, Question, thread_library
-from rtlinker.errors import ThreadStorageError
+from rtlinker.errors import LinkError, ThreadStorageError
 from rtlinker.host import dynamic
 from rtlinker.host.written_library import open_written_library
 from rtlinker.link.scope import ThreadVariable
@@ -30,36 +30,61 @@ def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer
     """
     number = next(_serial)
     own = ThreadVariable("", f"rtlinker.block.{number}", 0)
-    wants = ([Want("pair", None, 0)] if request.size else []) + list(request.wants)
+    first = [Want("pair", None, 0)] if request.size else []
+    # who a variable outside is, is asked too: another library may have one of the same name
+    known = [Want("pair", variable, 0) for variable in _outside(request)]
+    wants = [*first, *known, *request.wants]
     questions = [_question(want, own) for want in wants]
     needed = dict.fromkeys([want.variable.library for want in wants if want.variable and want.variable.library])
     content, at = thread_library(request.initial, request.size, request.align, own.symbol, questions, [*needed])
     try:
         handle, path = open_written_library(content, number)
     except OSError as error:
-        raise _no_room(request, str(error)) from None
+        raise _refused(request, str(error)) from None
     undo.push(lambda: dynamic.close_library(handle))
     raw = (ctypes.c_uint64 * (ANSWER_SIZE // 8 * len(wants))).from_address(dynamic.base_of(handle) + at)
     words = tuple(zip(raw[0::2], raw[1::2]))
+    for want, answer in zip(known, words[len(first) :]):
+        _check(want.variable, answer)
     distances = [word for want, (word, _) in zip(wants, words) if want.kind == "distance" and want.variable is None]
+    answers = words[len(first) + len(known) :]
     if not request.size:
-        return ThreadAnswer(words, None, 0, None)
+        return ThreadAnswer(answers, None, 0, None)
     variable = ThreadVariable(path, own.symbol, 0)
-    return ThreadAnswer(words[1:], variable, words[0][0], signed64(distances[0]) if distances else None)
+    return ThreadAnswer(answers, variable, words[0][0], signed64(distances[0]) if distances else None)
+
+
+def _outside(request: ThreadRequest) -> list[ThreadVariable]:
+    return list(dict.fromkeys([want.variable for want in request.wants if want.variable and want.variable.place]))
+
+
+def _check(variable: ThreadVariable | None, answer: tuple[int, int]) -> None:
+    """Raise LinkError when ld.so found a namesake of the variable that was meant."""
+    if variable is not None and answer != variable.place:
+        facts = [("symbol", variable.symbol), ("library", variable.library)]
+        hint = "another library that is loaded has a thread-local variable of this name"
+        raise LinkError("thread-local variable cannot be told from a namesake", facts, hint)
 
 
 def _question(want: Want, own: ThreadVariable) -> Question:
     variable = want.variable or own
-    return Question(want.kind, variable.symbol, variable.offset + want.offset)
+    offset = variable.offset + want.offset
+    return Question(want.kind, variable.symbol, offset, variable.library, variable.version)
 
 
-def _no_room(request: ThreadRequest, reason: str) -> ThreadStorageError:
+def _refused(request: ThreadRequest, words: str) -> ThreadStorageError:
     """Why the dynamic linker refused, with what helps."""
+    others = [want.variable for want in request.wants if want.kind == "distance" and want.variable]
     static = any(want.kind == "distance" for want in request.wants)
+    facts = [("reason", words.partition(": ")[2] or words)]
     hint = None
-    if static and request.align > STATIC_ALIGNMENT:
+    if others:
+        where = [other.library for other in others if other.place is not None]
+        facts.append(("block", ", ".join(dict.fromkeys(where)) or "of an earlier link"))
+        hint = "compile with -fPIC what refers to it: a block that was used already cannot be made static"
+    elif static and request.align > STATIC_ALIGNMENT:
         hint = "compile with -fPIC: static thread-local storage is not aligned that strictly"
     elif static:
         room = max(1 << 16, 1 << (2 * request.size).bit_length())
         hint = f"compile with -fPIC, or start with GLIBC_TUNABLES=glibc.rtld.optional_static_tls={room}"
-    return ThreadStorageError(request.size, request.align, static, [("reason", reason.rpartition(": ")[2])], hint)
+    return ThreadStorageError(request.size, request.align, static, facts, hint)
