@@ -240,12 +240,12 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
                 pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))
             else:
                 plain = _ZEROES if kind == SHT_NOBITS else _PLAIN, number, index
-                pieces[_segment(name, flag)].append(_Piece(plain, number, index, "", sizes[index], align))
+                pieces[segment_of(name, flag)].append(_Piece(plain, number, index, "", sizes[index], align))
     pieces[CODE] += _frames_of_chains(resolution, pieces[CODE])
     for name, members in together.items():
         if allowed[name] & SHF_WRITE and allowed[name] & SHF_EXECINSTR:
             raise _writable_code(resolution.objects[members[0].number].name, name)
-        pieces[_segment(name, allowed[name])] += members
+        pieces[segment_of(name, allowed[name])] += members
     return pieces
 
 
@@ -260,7 +260,8 @@ def _frames_of_chains(resolution: Resolution, code: list[_Piece]) -> list[_Piece
     return frames
 
 
-def _segment(name: str, flags: int) -> str:
+def segment_of(name: str, flags: int) -> str:
+    """The segment of a section with this name and these flags."""
     if flags & SHF_X86_64_LARGE and not flags & SHF_EXECINSTR:
         return LARGE
     if flags & SHF_EXECINSTR:

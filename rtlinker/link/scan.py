@@ -155,8 +155,9 @@ class _Collector:
         object, discarded = self.resolution.objects[number], self.resolution.discarded[number]
         for symbol in self.resolution.indexes[number].ifuncs:
             section = object.symbols.section(symbol)
-            if not section or section in discarded or symbol in self.resolution.bound[number]:
-                continue  # undefined, dropped, or its name means another definition
+            overruled = section > 0 and symbol in self.resolution.bound[number]  # its name means another definition
+            if not section or section in discarded or overruled:
+                continue
             if section < 0 or not _is_code(object, section, object.symbols.value(symbol)):
                 found = object.sections.names[section] if section > 0 else "no section"
                 where = object.symbol_title(symbol)

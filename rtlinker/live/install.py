@@ -77,9 +77,7 @@ class LiveImage:
         """Take back the names of all objects but those in `left`."""
         resolution = self.image.resolution
         self.wanted = left
-        self.scope.hidden |= {
-            symbol for symbol, owner in resolution.owners.items() if resolution.objects[owner].name not in left
-        }
+        self.scope.take_back(left)
         if not left:
             self.scope.hidden |= resolution.commons.keys()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rtlinker.elf.constants import STB_WEAK, STV_HIDDEN, STV_INTERNAL
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
+from rtlinker.link.layout import DATA, segment_of
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.link.scope import Definition, ThreadVariable
 from rtlinker.live.startup import THREAD_EXIT
@@ -13,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import KeysView
 
-    from rtlinker.elf.object import Object
+    from rtlinker.elf.object import Group, Object
     from rtlinker.host.loaded import LoadedLibrary
     from rtlinker.link.image import Image
 
@@ -165,8 +166,17 @@ class LibraryScope:
         return examine(definition)
 
 
+def _holds_state(object: Object, group: Group) -> bool:
+    """Whether a COMDAT group has data that changes; virtual tables and the like are only relocated."""
+    sections = object.sections
+    return group.comdat and any(segment_of(sections.names[at], sections.flags[at]) == DATA for at in group.sections)
+
+
 class ImageScope:
     """What an image that is live shows to later links of the same linker. `hidden` are names that were taken back.
+
+    What C++ has one of, such as inline variables and the statics of inline functions, is shown as long as the image is
+    there: an object that is loaded again shares it with its users. Inline functions are taken back with the rest.
 
     `used` says whether a later link asked and was answered.
     """
@@ -176,6 +186,16 @@ class ImageScope:
         self.name = image.resolution.objects[0].name if image.resolution.objects else "an empty link"
         self.hidden: set[str] = set()
         self.used = False
+
+    def take_back(self, left: set[str]) -> None:
+        """Show only what objects of these names define, and the state that COMDAT groups of the others hold."""
+        resolution = self.image.resolution
+        for name, owner in resolution.owners.items():
+            object = resolution.objects[owner]
+            if object.name not in left:
+                section = object.symbols.section(resolution.indexes[owner].defined[name])
+                if not any(section in group.sections and _holds_state(object, group) for group in object.groups):
+                    self.hidden.add(name)
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The image's own definition of a name that it exports."""
@@ -237,7 +257,7 @@ class ImageScope:
         """
         found = set()
         for number, object in enumerate(self.image.resolution.objects):
-            own = self._own_sections(number) if object.groups else set()
+            own = self._own_sections(number) | self.image.resolution.discarded[number] if object.groups else set()
             found |= {group.signature for group in object.groups if group.comdat and own.isdisjoint(group.sections)}
         return found
 

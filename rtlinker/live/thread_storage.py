@@ -41,7 +41,10 @@ def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer
         handle, path = open_written_library(content, number)
     except OSError as error:
         raise _refused(request, str(error)) from None
-    undo.push(lambda: dynamic.close_library(handle))
+    if all(want.kind == "pair" for want in wants):
+        undo.push(lambda: dynamic.close_library(handle))
+    else:
+        undo.push(_StaticLibrary(handle).close)
     raw = (ctypes.c_uint64 * (ANSWER_SIZE // 8 * len(wants))).from_address(dynamic.base_of(handle) + at)
     words = tuple(zip(raw[0::2], raw[1::2]))
     for want, answer in zip(known, words[len(first) :]):
@@ -52,6 +55,25 @@ def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer
         return ThreadAnswer(answers, None, 0, None)
     variable = ThreadVariable(path, own.symbol, 0)
     return ThreadAnswer(answers, variable, words[0][0], signed64(distances[0]) if distances else None)
+
+
+class _StaticLibrary:
+    """A library whose block may be static. ld.so gets such room back only from its end, so it waits for later ones."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._unused = False
+        _static.append(self)
+
+    def close(self) -> None:
+        """Close the library, and others that waited for it, once no later one is in use."""
+        self._unused = True
+        while _static and _static[-1]._unused:
+            dynamic.close_library(_static.pop()._handle)
+
+
+_static: list[_StaticLibrary] = []
+"""Those that are open, oldest first."""
 
 
 def _outside(request: ThreadRequest) -> list[ThreadVariable]:
@@ -85,6 +107,9 @@ def _refused(request: ThreadRequest, words: str) -> ThreadStorageError:
     elif static and request.align > STATIC_ALIGNMENT:
         hint = "compile with -fPIC: static thread-local storage is not aligned that strictly"
     elif static:
+        unused = sum([library._unused for library in _static])
+        if unused:
+            facts.append(("held", f"by {unused} blocks that were unloaded before later ones: unload last first"))
         room = max(1 << 16, 1 << (2 * request.size).bit_length())
         hint = f"compile with -fPIC, or start with GLIBC_TUNABLES=glibc.rtld.optional_static_tls={room}"
     return ThreadStorageError(request.size, request.align, static, facts, hint)

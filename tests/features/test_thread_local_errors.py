@@ -92,3 +92,31 @@ def test_other_rules_refuse_a_thread_local_symbol(in_child, rule, kind):
     with pytest.raises(rtlinker.RelocationError) as caught:
         in_child(lambda: rtlinker.load(written(rule, SHF_ALLOC | SHF_WRITE | SHF_TLS, kind)))
     assert caught.value.headline == "address of a thread-local variable"
+
+
+def test_static_room_comes_back_in_whatever_order_images_go(compile, in_child):
+    path = compile("__thread int a[100] = {1}; int f(void) { return a[0]; }", flags="-fPIE")
+
+    def call():
+        for _ in range(20):
+            libraries = [rtlinker.load(path) for _ in range(3)]
+            for library in libraries:  # first in, first out: ld.so itself would lose all but the last
+                library.unload()
+        return rtlinker.load(path).f()
+
+    assert in_child(call) == 1
+
+
+def test_room_that_unloaded_images_hold_is_named(compile, in_child):
+    path = compile("__thread int a[28] = {1}; int f(void) { return a[0]; }", flags="-fPIE")
+
+    def call():
+        current = rtlinker.load(path)
+        for _ in range(1000):
+            following = rtlinker.load(path)
+            current.unload()
+            current = following
+
+    with pytest.raises(rtlinker.ThreadStorageError) as caught:
+        in_child(call)
+    assert "unload last first" in dict(caught.value.facts)["held"]
