@@ -249,11 +249,11 @@ class Names:
         if name in found:
             return found[name]
         definition = None if early else self.outside(name, early=True)
-        if definition is None:
+        # a thread-local name that only an ordinary symbol has is found all the same: the scan says what is wrong
+        kinds = (True, False) if name in self.thread_local else (False,)
+        for thread_local in kinds if definition is None else ():
             for scope in self.early_scopes if early else self.late_scopes:
-                definition = ask(scope, name, name in self.thread_local)
-                if definition is not None:
-                    break
+                definition = definition or ask(scope, name, thread_local)
         found[name] = definition
         return definition
 

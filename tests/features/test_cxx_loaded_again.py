@@ -10,7 +10,8 @@ template <class T> struct Held { static T value; };
 template <class T> T Held<T>::value = 5;
 inline int global = 8;
 inline int version() { return VERSION; }
-#define NAMED(n) extern "C" int *counter_##n() { return &counter(); } extern "C" int *held_##n() { return &Held<int>::value; } \\
+#define NAMED(n) extern "C" int *counter_##n() { return &counter(); } \\
+  extern "C" int *held_##n() { return &Held<int>::value; } \\
   extern "C" int *global_##n() { return &global; } extern "C" int version_##n() { return version(); }
 """
 

@@ -120,3 +120,11 @@ def test_room_that_unloaded_images_hold_is_named(compile, in_child):
     with pytest.raises(rtlinker.ThreadStorageError) as caught:
         in_child(call)
     assert "unload last first" in dict(caught.value.facts)["held"]
+
+
+@pytest.mark.parametrize("flags", ["-fPIC", "-fPIE", "-fno-pic"])
+def test_an_ordinary_symbol_of_a_library_is_no_thread_local_one(compile, in_child, flags):
+    path = compile("extern __thread int stdout; int f(void) { return stdout; }", flags=flags)
+    with pytest.raises(rtlinker.RelocationError) as caught:
+        in_child(lambda: rtlinker.load(path))
+    assert caught.value.headline == "thread-local relocation against an ordinary symbol"
