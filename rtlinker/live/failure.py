@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-failures: list[tuple[int, BaseException]] = []
-"""Exceptions that no call has raised yet, with the thread each belongs to."""
+failures: dict[int, list[BaseException]] = {}
+"""Exceptions that no call has raised yet, oldest first, by the thread they belong to; true while there are any.
+
+Each thread touches its own entry only, and each act is one step of the interpreter, so that none needs a lock.
+"""
 
 
 def keep_failure(error: BaseException) -> None:
     """Keeps an exception for the call that is running below in this thread."""
-    failures.append((get_ident(), error))
+    failures.setdefault(get_ident(), []).append(error)
 
 
 def take_failures() -> list[BaseException]:
     """The exceptions of this thread, oldest first, which are forgotten."""
-    here = get_ident()
-    mine = [error for thread, error in failures if thread == here]
-    failures[:] = [failure for failure in failures if failure[0] != here]
-    return mine
+    return failures.pop(get_ident(), [])
 
 
 def raise_failure(function: str = "") -> None:
