@@ -44,11 +44,19 @@ def raise_failure(function: str = "") -> None:
 
 
 def run_native(jump: Callable[..., T], function: str, *arguments: object) -> T:
-    """What a guarded ctypes function returns; raises what this call left, and nothing that was kept before it."""
+    """What a guarded ctypes function returns; raises what this call left, and nothing that was kept before it.
+
+    When the call itself raises, as for a crash, what its callbacks raised before is that exception's context.
+    """
     held = take_failures()
     try:
         answer = jump(*arguments)
         raise_failure(function)
+    except BaseException as raised:
+        before = take_failures()
+        if before:
+            raised.__context__ = before[0]
+        raise
     finally:
         for error in held:
             keep_failure(error)

@@ -13,23 +13,33 @@ from rtlinker.link.image import Image
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.host.memory import Reservation
-    from rtlinker.live.undo import UndoStack
+    from rtlinker.live.native import Native
 
 RESOLVER = ctypes.CFUNCTYPE(ctypes.c_uint64)
 """Takes nothing and returns an address (psABI, R_X86_64_IRELATIVE)."""
 
 
-def resolve_ifuncs(image: Image, memory: Reservation, undo: UndoStack) -> None:
-    """Ask each indirect function where it is. Nothing to undo: the image's memory goes as a whole."""
+def resolve_ifuncs(image: Image, memory: Reservation, native: Native) -> None:
+    """Ask each indirect function where it is. Nothing to undo: the image's memory goes as a whole.
+
+    Raises what `native` raises for a resolver that fails.
+    """
+    if not image.layout.ifuncs and not image.demand.indirect:
+        return
+    with native:
+        _resolve(image, memory, native)
+
+
+def _resolve(image: Image, memory: Reservation, native: Native) -> None:
     chosen: dict[int, int] = {}
     for (object, symbol), (_, pointer) in image.layout.ifuncs.items():
         if pointer not in chosen:
-            chosen[pointer] = RESOLVER(image.addresses.of_code(object, symbol) or 0)()
+            chosen[pointer] = native.call("resolver", RESOLVER(image.addresses.of_code(object, symbol) or 0))
             _store(memory, pointer, chosen[pointer])
     for object, section, offset in image.demand.indirect:
         at = image.layout.sections[object][section] + offset
         resolver = int.from_bytes(memory.view[at : at + 8], "little")
-        _store(memory, at, RESOLVER(resolver)())
+        _store(memory, at, native.call("resolver", RESOLVER(resolver)))
 
 
 def _store(memory: Reservation, at: int, value: int) -> None:

@@ -1,7 +1,8 @@
 """Installers: acts on the process that make an image live, each of which leaves its inverse on the undo stack.
 
 The order matters: mirrors are copied and pages protected first; unwind tables are registered before any code of the
-image can throw; constructors run last. Unloading walks the same list backwards.
+image runs; resolvers of indirect functions are the first to run, constructors the last. Unloading walks the same list
+backwards.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from rtlinker.host.memory import Reservation
     from rtlinker.link.resolution import Common, InObject
+    from rtlinker.live.native import Native
     from rtlinker.live.startup import Startup
     from rtlinker.live.undo import UndoStack
 
@@ -127,17 +129,11 @@ def protect_constants(image: Image, memory: Reservation, undo: UndoStack) -> Non
             memory.protect(segment.offset, segment.size, segment.letters)
 
 
-def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
-    """Everything but running code of the image: see `live.run` for that."""
-    for act in _INSTALLERS:
-        act(image, memory, undo)
-
-
-_INSTALLERS: tuple[Callable[[Image, Reservation, UndoStack], None], ...] = (
-    copy_mirrors,
-    protect_code,
-    resolve_ifuncs,
-    protect_constants,
-    register_frames,
-    list_image,
-)
+def install(image: Image, memory: Reservation, undo: UndoStack, native: Native) -> None:
+    """Everything but constructors: see `live.run` for those. `native` runs the resolvers of indirect functions."""
+    copy_mirrors(image, memory, undo)
+    protect_code(image, memory, undo)
+    register_frames(image, memory, undo)
+    resolve_ifuncs(image, memory, native)
+    protect_constants(image, memory, undo)
+    list_image(image, memory, undo)

@@ -8,6 +8,7 @@ from rtlinker.link.scope import Inputs, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python
 from rtlinker.live.files import LastSource
 from rtlinker.live.install import LiveImage, install
+from rtlinker.live.native import Native
 from rtlinker.live.pins import Pins, look_again
 from rtlinker.live.place import ProcessPlace
 from rtlinker.live.run import run_constructors
@@ -51,7 +52,8 @@ class LinkingCollector(Collector):
                 if not image.resolution.objects:
                     undo.run()
                     return
-                install(image, image.memory, undo)  # type: ignore[arg-type]  # the place above hands out reservations
+                native = Native(lambda address: self._describe(address, image), self.rescue)
+                install(image, image.memory, undo, native)  # type: ignore[arg-type]  # the place reserves such memory
                 live = LiveImage(image, undo, startup(image), self.kept)
             except UndefinedSymbolsError as error:
                 undo.run()
@@ -103,7 +105,8 @@ class LinkingCollector(Collector):
                 live.started = True
                 live.calls.append(run_constructors)
                 try:
-                    live.finish = run_constructors(live.startup, live.undo, self.describe, self.rescue, guarded)
+                    native = Native(self.describe, self.rescue, guarded)
+                    live.finish = run_constructors(live.startup, live.undo, native)
                 except BaseException:
                     live.calls.remove(run_constructors)
                     live.closed = True
@@ -128,9 +131,12 @@ class LinkingCollector(Collector):
 
     def describe(self, address: int) -> str | None:
         """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known."""
+        return self._describe(address)
+
+    def _describe(self, address: int, *others: Image) -> str | None:
         from rtlinker.live.describe import describe
 
-        return describe([live.image for live in self.images], address)
+        return describe([*others, *(live.image for live in self.images)], address)
 
     def _free(self, live: LiveImage) -> None:
         """Run an image's destructors and free it, or keep it while there are reasons to."""

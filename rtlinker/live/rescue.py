@@ -145,15 +145,19 @@ _machines: list[_Machine] = []
 
 
 class Rescue:
-    """Open it with `with`, while the loading lock is held; may be opened inside of another one's call."""
+    """Open it with `with`, while the loading lock is held; may be opened inside of another one's call.
 
-    __slots__ = ("_died", "_machine", "_outermost")
+    `answer` is what the last call that did not die left in rax.
+    """
+
+    __slots__ = ("_died", "_machine", "_outermost", "answer")
 
     def __enter__(self) -> Self:
         if not _machines:
             _machines.append(_Machine())
         self._machine = _machines[0]
         self._died = False
+        self.answer = 0
         self._outermost = not _open_rescues
         _open_rescues.append(self)
         if self._outermost:
@@ -168,6 +172,7 @@ class Rescue:
         died = machine.run(function, a, b, c, d)
         words[code.COUNT // 8] = outer
         if not died:
+            self.answer = words[code.ANSWER // 8]
             return None
         self._died = True
         libc.syscall(RT_SIGPROCMASK, SIG_SETMASK, machine.state + code.MASK, 0, 8)

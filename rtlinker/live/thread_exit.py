@@ -25,8 +25,15 @@ from rtlinker.x86_64.thread_exit import (
     thread_exit_code,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.live.native import Native
+
 Span = tuple[int, int]
 """The absolute addresses at which an image starts and ends."""
+
+
+_DESTROY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 class _Routines:
@@ -70,16 +77,23 @@ def register_exit_address() -> int:
     return _made[0].place.address
 
 
-def run_thread_exits(span: Span) -> None:
-    """Run the destructors of an image's objects that the calling thread would run when it ends, last first."""
+def run_thread_exits(span: Span, native: Native) -> list[BaseException]:
+    """Run the destructors of an image's objects that the calling thread would run when it ends, last first.
+
+    What comes back is what they raised, first first: one that fails does not keep the others.
+    """
     here: int = libc.pthread_self() if _made else 0
+    failures: list[BaseException] = []
     while True:
         mine = [(words[SEQUENCE // 8], at) for at, words in _waiting(span, (WAITING,)) if words[THREAD // 8] == here]
         if not mine:
-            return
+            return failures
         _, at = max(mine)
         _word(at + STATE).value = BUSY
-        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(_word(at + DESTRUCTOR).value)(_word(at + OBJECT).value)
+        try:
+            native.call("thread_local destructor", _DESTROY(_word(at + DESTRUCTOR).value), _word(at + OBJECT).value)
+        except BaseException as error:
+            failures.append(error)
         _word(at + STATE).value = FREE
 
 

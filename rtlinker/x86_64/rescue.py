@@ -31,6 +31,9 @@ pointer, the address of a number of 4 bytes, and that number as it was when RUN 
 SIGNAL, CODE, FAULT, REGISTERS = 40, 44, 48, 56
 """What happened: number and si_code (4 bytes each), si_addr, and the registers in the order of `GREGS`."""
 
+ANSWER = 248
+"""What the function that RUN called left in rax."""
+
 DEFAULT, ACTION = 512, 544
 """The default action and ours, as the kernel's struct sigaction: handler, flags, restorer, mask, 8 bytes each."""
 
@@ -71,9 +74,10 @@ RUN: Lines = (
     ("48 89 ca", "mov %rcx, %rdx"),
     ("4c 89 c1", "mov %r8, %rcx"),
     ("ff d0", "call *%rax"),
+    ("48 89 83 f8 00 00 00", "mov %rax, 248(%rbx)"),
     ("31 c0", "xor %eax, %eax"),
     ("", "leave:"),
-    ("48 8d 1d b0 0f 00 00", "lea state(%rip), %rbx"),
+    ("48 8d 1d a9 0f 00 00", "lea state(%rip), %rbx"),
     ("8f 03", "pop (%rbx)"),
     ("8f 43 10", "pop 16(%rbx)"),
     ("0f ae 14 24", "ldmxcsr (%rsp)"),
@@ -95,7 +99,7 @@ RUN: Lines = (
 
 HANDLER: Lines = (
     ("f3 0f 1e fa", "endbr64"),
-    ("4c 8d 05 80 0f 00 00", "lea state(%rip), %r8"),
+    ("4c 8d 05 79 0f 00 00", "lea state(%rip), %r8"),
     ("64 48 8b 04 25 10 00 00 00", "mov %fs:0x10, %rax"),
     ("49 39 00", "cmp %rax, (%r8)"),
     ("75 6b", "jne chain"),
