@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rtlinker.elf.object import Object
     from rtlinker.host.memory import Reservation
     from rtlinker.link.resolution import Common, InObject
     from rtlinker.live.native import Native
@@ -31,8 +32,8 @@ class LiveImage:
     """An image in this process, with the way to take it back; the owner of its functions and data.
 
     `closed` tells that its memory is gone or going, `kept` lives at least as long as it. `calls` has an entry for
-    each call that runs in it. `dependents` are images that use its names, `uses` those whose names it uses. `pinned`
-    says why it is kept although it was unloaded.
+    each call that runs in it. `dependents` are images that use its names, `uses` those whose names it uses. `waited`
+    are the objects that were loaded for it. `pinned` says why it is kept although it was unloaded.
     """
 
     __slots__ = (
@@ -48,6 +49,7 @@ class LiveImage:
         "startup",
         "undo",
         "uses",
+        "waited",
         "wanted",
     )
 
@@ -60,6 +62,7 @@ class LiveImage:
         self.wanted = {object.name for object in image.resolution.objects}
         self.dependents: set[LiveImage] = set()
         self.uses: list[LiveImage] = []
+        self.waited: list[Object] = []
         self.pinned: list[str] = []
         self.calls: list[object] = []
         self.finish: Callable[[], None] | None = None

@@ -64,14 +64,15 @@ class LinkingCollector(Collector):
                 raise
             self._depend(live)
             self.notes += [*image.notes, *self._unused(image)]
-            waited, self._pending = self._pending, []
+            live.waited, self._pending = self._pending, []
             self.images.append(live)
             finish_with_python(self)
             try:
                 if start:
                     self.start()
             except BaseException:
-                self._pending[:0] = waited if live not in self.images else []
+                if live in self.images and not live.started:  # an older one has failed
+                    self._take_back(live)
                 raise
 
     def _link(self, undo: UndoStack, roots: tuple[str, ...]) -> Image:
@@ -96,12 +97,16 @@ class LinkingCollector(Collector):
             return link_with_runtimes(inputs, error, undo)
 
     def start(self, guarded: bool = True) -> None:
-        """Run the constructors of images that have not run theirs; an image whose constructor fails is taken back.
+        """Run the constructors of images that have not run theirs, oldest first.
 
+        An image whose constructor fails is taken back, and with it those that use its names; their objects wait again.
         If not `guarded`, an exception that leaves a constructor or destructor ends the process (std::terminate).
         """
         with LOCK:
-            for live in [live for live in self.images if not live.started]:
+            while True:  # a constructor may have images started or taken back, too
+                live = next((live for live in self.images if not live.started), None)
+                if live is None:
+                    return
                 live.started = True
                 live.calls.append(run_constructors)
                 try:
@@ -109,8 +114,7 @@ class LinkingCollector(Collector):
                     live.finish = run_constructors(live.startup, live.undo, native)
                 except BaseException:
                     live.calls.remove(run_constructors)
-                    live.closed = True
-                    self._free(live)
+                    self._take_back(live)
                     raise
                 live.calls.remove(run_constructors)
 
@@ -143,6 +147,19 @@ class LinkingCollector(Collector):
         if live in self.images:
             self.images.remove(live)
         self._pins.let_go(live)
+
+    def _take_back(self, failed: LiveImage) -> None:
+        """Free an image and those that use its names, users first; what they were linked from waits again."""
+        gone = [failed]
+        for live in self.images:  # oldest first: users are newer than what they use
+            if live is not failed and any(used in gone for used in live.uses):
+                gone.append(live)
+        undo = UndoStack()
+        for live in gone:
+            live.closed = True
+            undo.push(lambda live=live: self._free(live))  # type: ignore[misc]
+        self._pending[:0] = [object for live in gone for object in live.waited if object.name in live.wanted]
+        undo.run()
 
     @property
     def pinned(self) -> tuple[str, ...]:
