@@ -33,7 +33,13 @@ SONAME = "libgcc_s.so.1"
 LOCK = RLock()
 """Held while tables are registered: an unknown or doubled deregistration ends the process."""
 
-os.register_at_fork(after_in_child=LOCK._at_fork_reinit)  # type: ignore[attr-defined]
+
+def _renew_lock() -> None:
+    if not LOCK._is_owned():  # type: ignore[attr-defined]
+        LOCK._at_fork_reinit()  # type: ignore[attr-defined]
+
+
+os.register_at_fork(after_in_child=_renew_lock)  # the thread that holds it may not exist in the child
 
 _unwinder: list[ctypes.CDLL] = []
 """libgcc_s, once it was found."""
@@ -41,8 +47,8 @@ _unwinder: list[ctypes.CDLL] = []
 _asked = [0]
 """How many libraries had been loaded when there was no unwinder among them."""
 
-_tables: dict[int, None] = {}
-"""The addresses of the images' tables; all are registered if there is an unwinder, and none if not."""
+_tables: dict[int, object] = {}
+"""The addresses of the images' tables; the value is None while a table waits for an unwinder."""
 
 _unguarded: dict[int, tuple[ref[Jump], int]] = {}
 """Jumps made before there was an unwinder, by their id, with their words of stack arguments."""
@@ -67,18 +73,26 @@ def register_frames(image: Image, memory: Reservation, undo: UndoStack) -> None:
         return
     _check(image, *bounds)
     start = image.address + bounds[0]
+    undo.push(lambda: _withdraw(start))  # first: an interrupt after registering would leave a table that will be gone
     with LOCK:
         unwinder = _unwinder[0] if _unwinder else find_unwinder(_unwinds(image))
-        if unwinder is not None:
-            unwinder["__register_frame"](ctypes.c_void_p(start))
-        _tables[start] = None
-    undo.push(lambda: _withdraw(start))
+        if unwinder is None:
+            _tables[start] = None
+        else:
+            _register(unwinder, start)
+            _guard_all()
+
+
+def _register(unwinder: ctypes.CDLL, start: int) -> None:
+    """Register a table, and note it, in one step of the interpreter: no interrupt comes between the two."""
+    _tables.update(zip((start,), map(unwinder["__register_frame"], (ctypes.c_void_p(start),))))
 
 
 def _withdraw(start: int) -> None:
     with LOCK:
-        if _tables.pop(start, start) is None and _unwinder:
+        if _tables.get(start) is not None:
             _unwinder[0]["__deregister_frame"](ctypes.c_void_p(start))
+        _tables.pop(start, None)
 
 
 def find_unwinder(needed: bool = False) -> ctypes.CDLL | None:
@@ -101,8 +115,8 @@ def find_unwinder(needed: bool = False) -> ctypes.CDLL | None:
         except OSError:
             return None
         if not _unwinder:
-            for start in _tables:
-                library["__register_frame"](ctypes.c_void_p(start))
+            for start in [start for start, registered in _tables.items() if registered is None]:
+                _register(library, start)
             _unwinder.append(library)
             _guard_all()
     return library
@@ -118,6 +132,7 @@ def guard(jump: Jump, words: int = 0) -> None:
         if _unwinder or find_unwinder() is not None:
             from rtlinker.live.guard import protect
 
+            _guard_all()
             protect(jump, words)
         else:
             key = id(jump)
@@ -125,13 +140,14 @@ def guard(jump: Jump, words: int = 0) -> None:
 
 
 def _guard_all() -> None:
+    """Guard the jumps that wait for it; where one cannot be, it and those behind it wait for the next time."""
     from rtlinker.live.guard import protect
 
-    for known, words in list(_unguarded.values()):
+    for key, (known, words) in list(_unguarded.items()):
         jump = known()
         if jump is not None:
             protect(jump, words)
-    _unguarded.clear()
+        _unguarded.pop(key, None)
 
 
 def _unwinds(image: Image) -> bool:

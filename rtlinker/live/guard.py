@@ -54,8 +54,12 @@ def protect(jump: Jump, words: int) -> None:
     """Lead a ctypes function through a guard; it may keep up to `words` words of arguments on the stack.
 
     The ctypes function keeps its thunk. What it points to is a word of memory that ctypes reads at every call.
+    Nothing happens to one that has its guard.
     """
     pointer = ctypes.c_uint64.from_address(ctypes.addressof(jump))  # type: ignore[arg-type]
+    known: Thunk | None = getattr(jump, "thunk", None)
+    if known is not None and known.address == pointer.value:
+        return
     thunk = _take()
     data = (ctypes.c_uint64 * 2).from_address(thunk.address + SPAN)
     data[0], data[1] = pointer.value, stack_room(words)

@@ -46,34 +46,38 @@ class LinkingCollector(Collector):
             if not self._pending and not roots:
                 return
             self._give_types()
-            undo = UndoStack()
+            undo, live = UndoStack(), None
             try:
-                image = self._link(undo, roots)
-                if not image.resolution.objects:
+                live = self._make(undo, roots)
+                if live is not None:
+                    self._add(live)
+                    if start:
+                        self.start()
+            except BaseException as error:
+                if live is None:
                     undo.run()
-                    return
-                native = Native(lambda address: self._describe(address, image), self.rescue)
-                install(image, image.memory, undo, native)  # type: ignore[arg-type]  # the place reserves such memory
-                live = LiveImage(image, undo, startup(image), self.kept)
-            except UndefinedSymbolsError as error:
-                undo.run()
-                self._hint(error)
-                raise
-            except BaseException:
-                undo.run()
-                raise
-            self._depend(live)
-            self.notes += [*image.notes, *self._unused(image)]
-            live.waited, self._pending = self._pending, []
-            self.images.append(live)
-            finish_with_python(self)
-            try:
-                if start:
-                    self.start()
-            except BaseException:
-                if live in self.images and not live.started:  # an older one has failed
+                elif not live.started and not live.closed:  # an older one has failed, or an interrupt came
                     self._take_back(live)
+                if isinstance(error, UndefinedSymbolsError):
+                    self._hint(error)
                 raise
+
+    def _make(self, undo: UndoStack, roots: tuple[str, ...]) -> LiveImage | None:
+        """Link what waits and make it live; None when nothing does. Until this returns, `undo` takes all of it back."""
+        image = self._link(undo, roots)
+        if not image.resolution.objects:
+            undo.run()
+            return None
+        native = Native(lambda address: self._describe(address, image), self.rescue)
+        install(image, image.memory, undo, native)  # type: ignore[arg-type]  # the place reserves such memory
+        return LiveImage(image, undo, startup(image), self.kept)
+
+    def _add(self, live: LiveImage) -> None:
+        self._depend(live)
+        self.notes += [*live.image.notes, *self._unused(live.image)]
+        live.waited, self._pending = self._pending, []
+        self.images.append(live)
+        finish_with_python(self)
 
     def _link(self, undo: UndoStack, roots: tuple[str, ...]) -> Image:
         for live in self.images:
@@ -107,16 +111,15 @@ class LinkingCollector(Collector):
                 live = next((live for live in self.images if not live.started), None)
                 if live is None:
                     return
-                live.started = True
-                live.calls.append(run_constructors)
                 try:
+                    live.started = True
+                    live.calls.append(run_constructors)
                     native = Native(self.describe, self.rescue, guarded)
                     live.finish = run_constructors(live.startup, live.undo, native)
-                except BaseException:
                     live.calls.remove(run_constructors)
+                except BaseException:
                     self._take_back(live)
                     raise
-                live.calls.remove(run_constructors)
 
     def finish_at_exit(self) -> None:
         """Let the images' destructors run when C's `exit` is called, after what was registered from now on."""
@@ -169,8 +172,8 @@ class LinkingCollector(Collector):
     def _depend(self, live: LiveImage) -> None:
         for other in self.images:
             if other.scope.used:
+                live.uses.append(other)  # first: it is what `dependents` is taken back by
                 other.dependents.add(live)
-                live.uses.append(other)
 
     def _unused(self, image: Image) -> list[str]:
         given = len(self._pending)

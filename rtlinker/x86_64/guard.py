@@ -49,6 +49,9 @@ GUARD: Lines = (
 AFTER_PUSH, AFTER_MOVE, AFTER_LEAVE = 1, 4, 27
 """Bytes of the guard after which its frame is described differently."""
 
+AFTER_LAST_LEAVE = 24
+"""The same of the landing pad."""
+
 LANDING: Lines = (
     ("f3 0f 1e fa", "endbr64"),
     ("48 89 c7", "mov %rax, %rdi"),
@@ -138,6 +141,7 @@ GUARD_FDE: Lines = (
     ("0a", ".cfi_remember_state"),
     (f"{0x40 + AFTER_LEAVE - AFTER_MOVE:02x} 0c 07 08", ".cfi_def_cfa rsp, 8"),
     ("41 0b", ".cfi_restore_state: the landing pad"),
+    (f"{0x40 + AFTER_LAST_LEAVE:02x} 0c 07 08", ".cfi_def_cfa rsp, 8"),
 )
 PLAIN_CIE: Lines = (
     ("01 7a 52 00", "version 1, augmentation zR"),

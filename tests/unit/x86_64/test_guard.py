@@ -6,6 +6,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from rtlinker.x86_64.guard import (
+    AFTER_LAST_LEAVE,
     AFTER_LEAVE,
     AFTER_MOVE,
     AFTER_PUSH,
@@ -39,7 +40,11 @@ def assembly() -> str:
     for code, line in GUARD:
         at += len(bytes.fromhex(code))
         text += f"{line}\n{DIRECTIVES.get(at, '')}"
-    text += "landing: " + "\n".join(line for _, line in LANDING) + "\n.cfi_endproc\n"
+    text, at = text + "landing: ", 0
+    for code, line in LANDING:
+        at += len(bytes.fromhex(code))
+        text += f"{line}\n{'.cfi_def_cfa rsp, 8' if at == AFTER_LAST_LEAVE else ''}\n"
+    text += ".cfi_endproc\n"
     text += "personality: " + "\n".join(line for _, line in PERSONALITY) + "\n.p2align 4, 0xcc\n.cfi_startproc\n"
     thunk = "\n".join(line for _, line in THUNK) + "\n"
     return text + thunk + thunk + f".org {CODE + SPAN}\n.cfi_endproc\n"
@@ -60,13 +65,31 @@ def test_the_routines_are_their_assembly(assembled):
     assert assembled[0][CODE : CODE + len(ROUTINES)] == ROUTINES
 
 
+def test_after_each_leave_the_frame_is_found_by_the_stack_pointer():
+    leave = bytes.fromhex("c9")
+    code = [b"".join(bytes.fromhex(code) for code, _ in lines) for lines in (GUARD, LANDING)]
+    assert [code[0][AFTER_LEAVE - 1 : AFTER_LEAVE], code[1][AFTER_LAST_LEAVE - 1 : AFTER_LAST_LEAVE]] == [leave, leave]
+    assert [len(code[0]), len(code[1])] == [AFTER_LEAVE + 1, AFTER_LAST_LEAVE + 1]
+
+
 def test_a_thunk_is_its_assembly(assembled):
     for place in (FIRST_THUNK, FIRST_THUNK + THUNK_SIZE):
         assert assembled[0][place : place + THUNK_SIZE] == thunk_code(place)
 
 
 def test_the_unwind_tables_are_what_the_assembler_makes(assembled):
-    assert unwind_tables() == assembled[1] + bytes(4)
+    assert records(unwind_tables()) == [*records(assembled[1]), b""]
+
+
+def records(tables):
+    """The records without their lengths and the zeros that fill them up, of which the assembler's last has more."""
+    found, at = [], 0
+    while at < len(tables):
+        end = at + 4 + int.from_bytes(tables[at : at + 4], "little")
+        assert end % 4 == 0
+        found.append(tables[at + 4 : end].rstrip(b"\0"))
+        at = end
+    return found
 
 
 @pytest.mark.parametrize("words", range(1, 100))
