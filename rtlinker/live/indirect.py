@@ -19,13 +19,16 @@ RESOLVER = ctypes.CFUNCTYPE(ctypes.c_uint64)
 """Takes nothing and returns an address (psABI, R_X86_64_IRELATIVE)."""
 
 
+def has_ifuncs(image: Image) -> bool:
+    """Whether there is anything to ask."""
+    return bool(image.layout.ifuncs or image.demand.indirect)
+
+
 def resolve_ifuncs(image: Image, memory: Reservation, native: Native) -> None:
     """Ask each indirect function where it is. Nothing to undo: the image's memory goes as a whole.
 
     Raises what `native` raises for a resolver that fails.
     """
-    if not image.layout.ifuncs and not image.demand.indirect:
-        return
     with native:
         _resolve(image, memory, native)
 

@@ -12,7 +12,7 @@ import ctypes
 from rtlinker.errors import LinkError
 from rtlinker.link.image import Image
 from rtlinker.live.frames import register_frames
-from rtlinker.live.indirect import resolve_ifuncs
+from rtlinker.live.indirect import has_ifuncs, resolve_ifuncs
 from rtlinker.live.listed import list_image
 from rtlinker.live.scopes import ImageScope
 
@@ -132,11 +132,18 @@ def protect_constants(image: Image, memory: Reservation, undo: UndoStack) -> Non
             memory.protect(segment.offset, segment.size, segment.letters)
 
 
-def install(image: Image, memory: Reservation, undo: UndoStack, native: Native) -> None:
-    """Everything but constructors: see `live.run` for those. `native` runs the resolvers of indirect functions."""
+def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
+    """Everything but running code of the image: see `prepare`, and `live.run` for constructors."""
     copy_mirrors(image, memory, undo)
     protect_code(image, memory, undo)
     register_frames(image, memory, undo)
-    resolve_ifuncs(image, memory, native)
-    protect_constants(image, memory, undo)
     list_image(image, memory, undo)
+    if not has_ifuncs(image):
+        protect_constants(image, memory, undo)
+
+
+def prepare(image: Image, memory: Reservation, undo: UndoStack, native: Native) -> None:
+    """Ask indirect functions where they are, before any constructor runs; then their answers are read-only."""
+    if has_ifuncs(image):
+        resolve_ifuncs(image, memory, native)
+        protect_constants(image, memory, undo)

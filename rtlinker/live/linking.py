@@ -7,7 +7,7 @@ from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Inputs, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python
 from rtlinker.live.files import LastSource
-from rtlinker.live.install import LiveImage, install
+from rtlinker.live.install import LiveImage, install, prepare
 from rtlinker.live.native import Native
 from rtlinker.live.pins import Pins, look_again
 from rtlinker.live.place import ProcessPlace
@@ -38,7 +38,8 @@ class LinkingCollector(Collector):
         """Link everything loaded since the last resolve, and what archives have of it; then run its constructors.
 
         `roots` are names to bring in from archives although no object refers to them. With `start` false the
-        constructors wait for `start()`. Raises the errors of linking; the process is then as it was.
+        constructors, and indirect functions, wait for `start()`. Raises the errors of linking; the process is then as
+        it was.
         """
         with LOCK:
             self._open()
@@ -68,8 +69,7 @@ class LinkingCollector(Collector):
         if not image.resolution.objects:
             undo.run()
             return None
-        native = Native(lambda address: self._describe(address, image), self.rescue)
-        install(image, image.memory, undo, native)  # type: ignore[arg-type]  # the place reserves such memory
+        install(image, image.memory, undo)  # type: ignore[arg-type]  # the place reserves such memory
         return LiveImage(image, undo, startup(image), self.kept)
 
     def _add(self, live: LiveImage) -> None:
@@ -101,7 +101,7 @@ class LinkingCollector(Collector):
             return link_with_runtimes(inputs, error, undo)
 
     def start(self, guarded: bool = True) -> None:
-        """Run the constructors of images that have not run theirs, oldest first.
+        """Run the constructors of images that have not run theirs, oldest first; indirect functions are asked before.
 
         An image whose constructor fails is taken back, and with it those that use its names; their objects wait again.
         If not `guarded`, an exception that leaves a constructor or destructor ends the process (std::terminate).
@@ -115,6 +115,7 @@ class LinkingCollector(Collector):
                     live.started = True
                     live.calls.append(run_constructors)
                     native = Native(self.describe, self.rescue, guarded)
+                    prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
                     live.finish = run_constructors(live.startup, live.undo, native)
                     live.calls.remove(run_constructors)
                 except BaseException:
@@ -138,12 +139,9 @@ class LinkingCollector(Collector):
 
     def describe(self, address: int) -> str | None:
         """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known."""
-        return self._describe(address)
-
-    def _describe(self, address: int, *others: Image) -> str | None:
         from rtlinker.live.describe import describe
 
-        return describe([*others, *(live.image for live in self.images)], address)
+        return describe([live.image for live in self.images], address)
 
     def _free(self, live: LiveImage) -> None:
         """Run an image's destructors and free it, or keep it while there are reasons to."""

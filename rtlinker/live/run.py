@@ -66,7 +66,7 @@ class Destructors:
         self._native = Native(guarded=guarded)
 
     def __call__(self) -> None:
-        """What was registered with atexit or __cxa_atexit, last first; then the arrays' destructors (__cxa_finalize).
+        """The arrays' destructors, and among them what was registered with atexit or __cxa_atexit, last first.
 
         Before all that go the thread_local objects of the calling thread, as at the end of a program's first thread.
         glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork. The first
@@ -79,7 +79,7 @@ class Destructors:
         failures = _leave_thread(startup, self._native)
         jumps: list[tuple[Jump, tuple[int, ...]]] = [(_FINISHER(address), ()) for address in startup.destructors]
         if startup.handle:
-            jumps.insert(0, (_FINALIZER(dynamic.find_symbol("__cxa_finalize") or 0), (startup.handle,)))
+            jumps.insert(startup.before, (_FINALIZER(dynamic.find_symbol("__cxa_finalize") or 0), (startup.handle,)))
         while jumps:
             jump, arguments = jumps[0]
             try:

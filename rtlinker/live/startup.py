@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 class Startup(Fact):
     """Absolute addresses of functions, in the order in which they run.
 
-    `handle` is what the image's code registers functions under (__dso_handle), 0 when none of it can; `span` is where
-    the image starts and ends, if its code can register what threads do when they end.
+    The `before` first of the destructors run before what was registered with atexit: in a library crtbegin.o's entry
+    runs that, the first of those without a priority, and arrays are run from their ends. `handle` is what the image's
+    code registers functions under (__dso_handle), 0 when none of it can; `span` is where the image starts and ends, if
+    its code can register what threads do when they end.
     """
 
     constructors: tuple[int, ...]
     destructors: tuple[int, ...]
+    before: int
     handle: int
     span: tuple[int, int] | None
 
@@ -47,16 +50,19 @@ def startup(image: Image) -> Startup:
                 raise BadObjectError(object.name, "array of functions of odd size", f"{size:#x} bytes", name)
             at = _priority(kind, name)
             pieces.append((_STAGES[kind], at, name if at < 1 << 32 else "", number, index, kind))
+    plain = 0
     stages: tuple[list[int], list[int], list[int]] = [], [], []
     executable = _Executable(image)
-    for stage, _, _, number, index, kind in sorted(pieces):
+    for stage, at, _, number, index, kind in sorted(pieces):
         entries = _entries(image, number, index, executable)
+        plain += len(entries) if stage == _STAGES[".fini_array"] and at == 1 << 32 else 0
         stages[stage].extend(entries[:: -1 if kind in _OLD else 1])
     before, constructors, destructors = stages
     initial, final = chain_address(image.addresses, ".init"), chain_address(image.addresses, ".fini")
     first = [initial] if initial else []
     last = [final] if final else []
-    return Startup((*before, *first, *constructors), (*destructors[::-1], *last), _handle(image), _span(image))
+    after = *destructors[::-1], *last
+    return Startup((*before, *first, *constructors), after, plain, _handle(image), _span(image))
 
 
 THREAD_EXIT = "__cxa_thread_atexit"

@@ -1,4 +1,4 @@
-"""Unloading runs what has to run: atexit and __cxa_atexit, last first; then destructors, backwards."""
+"""Unloading runs what has to run, in the order of dlclose: destructors, atexit, destructors with priorities."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_destructors_and_atexit_run_when_the_library_is_unloaded(compile, in_chi
         library.unload()
         return before, seen
 
-    assert in_child(call) == ([], [2, 1, 3, 4, 5])
+    assert in_child(call) == ([], [3, 2, 1, 4, 5])
 
 
 def test_static_objects_of_cxx_are_constructed_and_destroyed(compile, in_child):
@@ -66,7 +66,7 @@ void final(void) { puts("fini"); }
 asm(".section .fini,\\"ax\\"\\n call final\\n .text");
 __attribute__((constructor)) static void start(void) { atexit(one); atexit(two); }
 """
-WANTED = "atexit 2\natexit 1\ndestructor\nfini_array\ndtors\nfini_array 101\nfini\n"
+WANTED = "destructor\nfini_array\natexit 2\natexit 1\ndtors\nfini_array 101\nfini\n"
 
 
 @pytest.mark.parametrize("then", ["", "; library.unload()", "; library.unload(); library.unload()"])

@@ -71,7 +71,7 @@ def test_destructors_that_throw_keep_no_other_from_running(compile, in_child):
             library.unload()
         return raised.value.what, raised.value.function, sorted(noted), noted[:3], mapped(address)
 
-    assert in_child(call) == ("2", "a destructor", [1, 2, 3, 4, 5], [3, 2, 1], "")
+    assert in_child(call) == ("4", "a destructor", [1, 2, 3, 4, 5], [5, 4, 3], "")
 
 
 def test_the_command_line_prints_it(compile, rtlinker_command):
