@@ -1,4 +1,4 @@
-"""What a feature is: a few small sources, of which `int check(void)` returns 1 when the feature works; and its build."""
+"""What a feature is, and its build: a few small sources, whose `int check(void)` returns 1 when the feature works."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def run(*command: str) -> None:
 
 
 def first_line(text: str) -> str:
-    """The first line of a tool's complaint that says what is wrong, rather than where."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower() or "relocation" in line or "undefined" in line]
+    """The line of a tool's complaint that says most: what is wrong, rather than where, or that something is."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "PLEASE submit" not in line]
+    words = ("relocation R_", "undefined", "multiple", "Assertion", "LLVM ERROR", "session error", "rror:", "terminate")
+    telling = [line for word in words for line in lines if word in line and "returned 1 exit" not in line]
     return (telling or lines or [""])[0]

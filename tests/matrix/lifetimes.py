@@ -16,7 +16,8 @@ ROWS = (
     feature(
         "constructors with priorities, over two objects",
         c("int order; __attribute__((constructor(300))) static void late(void) { order = order * 10 + 3; }\n"
-          "__attribute__((constructor)) static void last(void) { order = order * 10 + 4; } int check(void) { return order == 1234; }"),
+          "__attribute__((constructor)) static void last(void) { order = order * 10 + 4; } int check(void) { "
+          "return order == 1234; }"),
         c("extern int order; __attribute__((constructor(200))) static void middle(void) { order = order * 10 + 2; }\n"
           "__attribute__((constructor(150))) static void early(void) { order = order * 10 + 1; }"),
     ),
@@ -47,7 +48,8 @@ ROWS = (
     ),
     feature(
         ".init: pieces of one function",
-        asm('.globl check\ncheck: mov n(%rip), %eax\nret\n.bss\n.p2align 2\nn: .zero 4\n.section .init,"ax",@progbits\nincl n(%rip)'),
+        asm('.globl check\ncheck: mov n(%rip), %eax\nret\n.bss\n.p2align 2\nn: .zero 4\n.section '
+            '.init,"ax",@progbits\nincl n(%rip)'),
     ),
     feature(
         "destructors at unload: .fini_array",
@@ -67,8 +69,10 @@ ROWS = (
     ),
     feature(
         "C++ static objects, made and destroyed",
-        cxx('#include <unistd.h>\n#include <string>\nstatic int watched = -1; extern "C" void watch(int d) { watched = d; }\n'
-            'struct Held { std::string text; Held() : text("gone") {} ~Held() { if (write(watched, text.data(), 4) != 4) watched = -1; } };\n'
+        cxx('#include <unistd.h>\n#include <string>\nstatic int watched = -1; extern "C" void watch(int d) { '
+            'watched = d; }\n'
+            'struct Held { std::string text; Held() : text("gone") {} ~Held() { '
+            'if (write(watched, text.data(), 4) != 4) watched = -1; } };\n'
             'static Held held; extern "C" int check() { return held.text.size() == 4; }'),
         unloads=True,
     ),

@@ -104,15 +104,16 @@ def llvm(built: Built) -> Any:
     return binding, binding.Target.from_default_triple()
 
 
-def library_file(name: str) -> str:
-    """Where gcc has the shared library that `-l NAME` means; C and math come by their real names."""
+def library_file(name: str, archive: bool = False) -> str:
+    """Where gcc has the shared library that `-l NAME` means, or, if that will do, the archive."""
     if name == "m":
         return "libm.so.6"
-    path = f"lib{name}.so"
-    found = subprocess.run(["gcc", f"-print-file-name={path}"], capture_output=True, text=True, check=True).stdout.strip()
-    if found == path:
-        raise Refused(f"there is only an archive of {name}, and llvmlite is not given archives")
-    return found
+    for suffix in (".so", ".a") if archive else (".so",):
+        path = f"lib{name}{suffix}"
+        ran = subprocess.run(["gcc", f"-print-file-name={path}"], capture_output=True, text=True, check=True)
+        if ran.stdout.strip() != path:
+            return ran.stdout.strip()
+    raise Refused(f"there is only an archive of {name}, and llvmlite is not given archives")
 
 
 def link(command: list[str], built: Built, output: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.matrix.features import GROUPS
-from tests.matrix.run import LOADERS, Outcome, installed_jitlink
+from tests.matrix.run import LOADERS, Outcome, installed_jitlink, orc_runtime
 
 if TYPE_CHECKING:
     from tests.matrix.feature import Feature
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "features.md"
 BEGIN = "<!-- from here to the other marker: written by `make features`, do not edit -->"
 END = "<!-- end of what `make features` writes -->"
-SIGNS = {"yes": "yes", "refused": "-", "wrong": "wrong", "crash": "crash", "hang": "hang", "unbuilt": "?"}
+SIGNS = {"yes": "yes", "refused": "refuses", "wrong": "wrong", "crash": "crashes", "hang": "hangs", "unbuilt": "?"}
 
 
 def line(feature: Feature, row: Row) -> str:
@@ -51,7 +51,7 @@ def draw(rows: dict[str, Row], loaders: list[str]) -> str:
         lines.append(_cells("---", *[":-:"] * len(loaders)))
         for feature in features:
             lines.append(_cells(feature.name, *(SIGNS[rows[feature.name][name].verdict] for name in loaders)))
-    lines += ["", "## What the others said", "", _cells("feature", "loader", "", "what it said"), _cells(*["---"] * 4)]
+    lines += ["", "## What was said where it does not work", "", _cells("feature", "loader", "", "what was said"), _cells(*["---"] * 4)]
     for features in GROUPS.values():
         for feature in features:
             lines += _reasons(feature, rows[feature.name])
@@ -71,7 +71,10 @@ def versions() -> str:
     binutils = said("ld", "--version").splitlines()[0].split()[-1]
     text = f"With gcc {gcc}, glibc {glibc}, binutils {binutils}, llvmlite {version('llvmlite')} ({_llvm()})"
     tool = installed_jitlink()
-    return f"{text}, llvm-jitlink {said(tool, '--version').split('version ')[1].split()[0]}:" if tool else f"{text}:"
+    if tool:
+        runtime = "with" if orc_runtime() else "without"
+        text += f", llvm-jitlink {said(tool, '--version').split('version ')[1].split()[0]} {runtime} its ORC runtime"
+    return f"{text}:"
 
 
 def _llvm() -> str:

@@ -45,7 +45,8 @@ def words(name, code, data="", *more):
 
 GOT = "lea _GLOBAL_OFFSET_TABLE_(%rip), %r11\n"
 SIZED = asm('.data\n.globl sized\n.type sized, @object\n.size sized, 40\nsized: .zero 40\n')
-ABSOLUTE = asm(".globl small, medium, wide, huge\nsmall = 0x12\nmedium = 0x1234\nwide = 0x12345678\nhuge = 0x123456789a")
+ABSOLUTE = asm(".globl small, medium, wide, huge\nsmall = 0x12\nmedium = 0x1234\nwide = 0x12345678\nhuge = "
+               "0x123456789a")
 
 ROWS = (
     model("-fPIC", "-fPIC"),
@@ -154,10 +155,10 @@ ROWS = (
         mov (%r11,%rax), %rax
         mov (%rax), %eax"""),
     words("R_X86_64_GOTPCREL64", """
-        1: movabs $word@GOTPCREL, %rax
-        lea 1b(%rip), %rcx
-        mov 2(%rcx,%rax), %rax
-        mov (%rax), %eax"""),
+        lea entry(%rip), %rax
+        add (%rax), %rax
+        mov (%rax), %rax
+        mov (%rax), %eax""", "entry: .reloc entry, R_X86_64_GOTPCREL64, word\n.quad 0"),
     words("R_X86_64_PLTOFF64", GOT + """
         movabs $labs@PLTOFF, %rax
         add %r11, %rax

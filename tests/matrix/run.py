@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -64,6 +65,11 @@ def installed_jitlink() -> str:
     return str(versions[-1]) if versions else ""
 
 
+def orc_runtime() -> list[Path]:
+    """The runtime that llvm-jitlink wants for constructors and thread-local variables, where it is installed."""
+    return list(Path(installed_jitlink()).resolve().parents[1].glob("lib/clang/*/lib/linux/libclang_rt.orc-x86_64.a"))
+
+
 def attempt(loader: str, built: Built, directory: Path) -> Outcome:
     """Load and call; nothing that goes wrong is raised."""
     try:
@@ -104,7 +110,9 @@ def _program(built: Built, directory: Path) -> Outcome:
 
 def _jitlink(built: Built, directory: Path) -> Outcome:
     """LLVM's own tool. Archives are given as files, libraries are opened first."""
-    libraries = [f"--preload={name}" for name in (*USUAL, *(library_file(name) for name in built.libraries))]
+    names = [*USUAL, *(library_file(name, archive=True) for name in built.libraries)]
+    libraries = [name if name.endswith(".a") else f"--preload={name}" for name in names]
+    libraries += [f"--orc-runtime={path}" for path in orc_runtime()]
     reader, writer = os.pipe()
     command = [installed_jitlink(), *libraries, _main(built, directory, "-fPIC"), *built.objects, *built.archives]
     try:
@@ -141,7 +149,7 @@ def _exit(ran: subprocess.CompletedProcess[str], built: Built, reader: int, dire
     if ran.returncode == 43:
         return Outcome("wrong", "check() did not return 1")
     if ran.returncode > 0:
-        return Outcome("refused", short(telling(ran.stderr, f"exits with {ran.returncode}"), directory))
+        return Outcome("refused", short(first_line(ran.stderr) or f"exits with {ran.returncode}", directory))
     return _died(ran, directory)
 
 
@@ -152,13 +160,16 @@ def _died(ran: subprocess.CompletedProcess[str], directory: Path) -> Outcome:
 
 
 def telling(text: str, otherwise: str) -> str:
-    """The line of a tool's standard error that says what went wrong; LLVM writes there what it does not raise."""
-    lines = [line.strip() for line in text.splitlines()]
-    told = [line for line in lines if "error" in line.lower() or "Assertion" in line or "terminate called" in line]
-    return told[0] if told else otherwise or first_line(text)
+    """What LLVM wrote to standard error, where it does not raise it; else what was raised."""
+    told = any(word in text for word in ("rror", "Assertion", "terminate called"))
+    return first_line(text) if told else otherwise or first_line(text)
 
 
 def short(text: str, directory: Path) -> str:
-    """One line without the directory's name, cut where it is long."""
-    line = first_line(text).replace(str(directory) + "/", "").replace("/usr/bin/", "")
-    return line if len(line) <= 150 else line[:147] + "..."
+    """One line without directories and addresses, which are others every time, cut where it is long."""
+    line = first_line(text).replace(f"{directory}/", "").replace("/usr/bin/", "").replace("JIT session error: ", "")
+    line = re.sub(r"\S*python\S*: \S+/(\w+\.\w+):\d+: .*?Assertion", r"\1: Assertion", line)
+    line = re.sub(r"^\S*llvm-jitlink\S* ", "", line)
+    line = re.sub(r"\[ (.*) \]", lambda names: ", ".join(sorted(names[1].split(", "))), line)
+    line = re.sub(r"\b0x[0-9a-f]{5,}", "0x…", line).replace("In : ", "").replace("In , ", "").strip()
+    return line if len(line) <= 150 else line[:149] + "…"

@@ -7,6 +7,12 @@ SAME_ADDRESS = """
 int (*theirs(void))(const char *);
 int check(void) { int (*mine)(const char *) = puts; return mine == theirs() && mine == &puts; }
 """
+UNIQUE = """
+.section .data.one,"awG",@progbits,one,comdat
+.type one, @gnu_unique_object
+.size one, 4
+one: .long 1
+"""
 THEIRS = "#include <stdio.h>\nint (*theirs(void))(const char *) { return puts; }"
 
 ROWS = (
@@ -45,7 +51,8 @@ ROWS = (
     ),
     feature(
         "weakref",
-        c('static int there(void) __attribute__((weakref("target"))), not_there(void) __attribute__((weakref("none")));\n'
+        c('static int there(void) __attribute__((weakref("target"))), not_there(void) '
+          '__attribute__((weakref("none")));\n'
           "int check(void) { return there && there() == 4 && !not_there; }"),
         c("int target(void) { return 4; }"),
     ),
@@ -58,7 +65,8 @@ ROWS = (
         "hidden, a name that libc also has",
         c('int puts(const char *) __attribute__((visibility("hidden"))); int check(void) { return puts("x") == 1; }',
           "-fPIC -fno-builtin"),
-        c('__attribute__((visibility("hidden"))) int puts(const char *s) { return *s == \'x\'; }', "-fPIC -fno-builtin"),
+        c('__attribute__((visibility("hidden"))) int puts(const char *s) { return *s == \'x\'; }',
+          "-fPIC -fno-builtin"),
     ),
     feature(
         "own definition of a name that libc also has",
@@ -80,19 +88,24 @@ ROWS = (
     ),
     feature(
         "internal visibility",
-        c('__attribute__((visibility("internal"), noinline)) int own(void) { return 1; } int check(void) { return own(); }'),
+        c('__attribute__((visibility("internal"), noinline)) int own(void) { return 1; } int check(void) { '
+          'return own(); }'),
     ),
     feature(
         "aliases",
         c('int first(void) { return 1; } int second(void) __attribute__((alias("first")));\n'
-          'int third(void) __attribute__((weak, alias("first"))); int number = 3; extern int same __attribute__((alias("number")));\n'
+          'int third(void) __attribute__((weak, alias("first"))); int number = 3; '
+          'extern int same __attribute__((alias("number")));\n'
           "int check(void) { return second() && third() && second == first && &same == &number; }"),
     ),
     feature(
-        "names given by asm labels, also odd ones",
-        c('int odd(void) __asm__("a name.with:odd$characters"); int größe = 1;\n'
-          "int check(void) { return odd() == 5 && größe; }"),
-        c('int odd(void) __asm__("a name.with:odd$characters"); int odd(void) { return 5; }'),
+        "names of any characters",
+        c("int größe(void), with_a_label(void) __asm__(\"dotted.name$1\"); int check(void) { "
+          "return größe() == 5 && with_a_label(); }"),
+        asm('.globl "größe", dotted.name$1\n"größe": sub $8, %rsp\ncall "a name: with + no {limits}"\nadd $8, '
+            '%rsp\nret\n'
+            "dotted.name$1: mov $1, %eax\nret"),
+        asm('.globl "a name: with + no {limits}"\n"a name: with + no {limits}": mov $5, %eax\nret'),
     ),
     feature(
         ".symver reference: an old version of libc's",
@@ -119,13 +132,15 @@ ROWS = (
             ".text\n.globl check\ncheck: sub $8, %rsp\ncall one@PLT\nmov %eax, %ecx\ncall two@PLT\n"
             "imul %ecx, %eax\nadd $8, %rsp\nret"),
         asm('.section .text.one,"axG",@progbits,one,comdat\n.weak one\none: mov $9, %eax\nret\n'
-            '.text\n.globl two\ntwo: sub $8, %rsp\npush %rcx\npush %rcx\ncall one@PLT\npop %rcx\npop %rcx\nadd $8, %rsp\nret'),
+            '.text\n.globl two\ntwo: sub $8, %rsp\npush %rcx\npush %rcx\ncall one@PLT\npop %rcx\npop %rcx\nadd '
+            '$8, %rsp\nret'),
     ),
     feature(
         "GNU_UNIQUE",
-        asm(".globl check\ncheck: mov one@GOTPCREL(%rip), %rax\nmov (%rax), %eax\nret\n"
-            ".data\n.type one, @gnu_unique_object\n.size one, 4\none: .long 1"),
-        asm('.data\n.type one, @gnu_unique_object\n.size one, 4\none: .long 1'),
+        asm(".globl check\ncheck: sub $8, %rsp\ncall other@PLT\nmov one@GOTPCREL(%rip), %rcx\ncmp %rcx, "
+            "%rax\nmov (%rcx), %eax\n"
+            "je 1f\nxor %eax, %eax\n1: add $8, %rsp\nret\n" + UNIQUE),
+        asm(".globl other\nother: mov one@GOTPCREL(%rip), %rax\nret\n" + UNIQUE),
     ),
     feature(
         "static names that several objects have",
@@ -159,9 +174,11 @@ ROWS = (
     feature("a far function has one address, PIC and non-PIC", c(SAME_ADDRESS, "-fno-pic"), c(THEIRS)),
     feature(
         "libc_nonshared.a's functions: stat, atexit, at_quick_exit, pthread_atfork",
-        c("#define _GNU_SOURCE\n#include <sys/stat.h>\n#include <sys/wait.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+        c("#define _GNU_SOURCE\n#include <sys/stat.h>\n#include <sys/wait.h>\n#include <stdlib.h>\n#include "
+          "<unistd.h>\n"
           "#include <pthread.h>\nstatic int forked; static void child(void) { forked = 1; } static void end(void) {}\n"
-          'int check(void) { struct stat s; int status; if (stat("/", &s) || !S_ISDIR(s.st_mode) || atexit(end)) return 0;\n'
+          'int check(void) { struct stat s; int status; '
+          'if (stat("/", &s) || !S_ISDIR(s.st_mode) || atexit(end)) return 0;\n'
           "if (at_quick_exit(end) || pthread_atfork(0, 0, child)) return 0; pid_t pid = fork();\n"
           "if (!pid) _exit(forked); waitpid(pid, &status, 0); return WEXITSTATUS(status); }"),
     ),
@@ -177,7 +194,8 @@ ROWS = (
     ),
     feature(
         "__start_SECTION and __stop_SECTION",
-        c("typedef int (*entry)(void); static int one(void) { return 1; } extern const entry __start_calls[], __stop_calls[];\n"
+        c("typedef int (*entry)(void); static int one(void) { return 1; } "
+          "extern const entry __start_calls[], __stop_calls[];\n"
           '__attribute__((section("calls"), used)) static const entry first = one; int check(void) {\n'
           "int n = 0; for (const entry *e = __start_calls; e < __stop_calls; e++) n += (*e)(); return n == 3; }"),
         c("typedef int (*entry)(void); static int one(void) { return 1; }\n"
@@ -185,8 +203,10 @@ ROWS = (
     ),
     feature(
         "__dso_handle",
-        c('extern void *__dso_handle __attribute__((visibility("hidden"))); int __cxa_atexit(void (*)(void *), void *, void *);\n'
-          "static void end(void *p) {} int check(void) { return &__dso_handle && !__cxa_atexit(end, 0, &__dso_handle); }"),
+        c('extern void *__dso_handle __attribute__((visibility("hidden"))); '
+          'int __cxa_atexit(void (*)(void *), void *, void *);\n'
+          "static void end(void *p) {} int check(void) { "
+          "return &__dso_handle && !__cxa_atexit(end, 0, &__dso_handle); }"),
     ),
     feature(
         "archive: members as needed",

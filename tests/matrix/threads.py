@@ -27,7 +27,10 @@ def model(name, flags):
     return feature(f"TLS: {name}", c(BODY, flags), c(ELSEWHERE, flags))
 
 
-ONE = 'static int one(void) { return 1; } static int two(void) { return 2; }\nstatic int (*choose(void))(void) { return one; }\n'
+ONE = """
+static int one(void) { return 1; } static int two(void) { return 2; }
+static int (*choose(void))(void) { return one; }
+"""
 
 ROWS = (
     model("general and local dynamic", "-fPIC"),
@@ -46,42 +49,50 @@ ROWS = (
     ),
     feature(
         "TLS: a block of 1 MiB",
-        c("static __thread char many[1 << 20] = {1}; int check(void) { many[99999]++; return many[0] && many[99999] == 1; }"),
+        c("static __thread char many[1 << 20] = {1}; int check(void) { many[99999]++; "
+          "return many[0] && many[99999] == 1; }"),
     ),
     feature(
         "TLS: thread_local with a constructor and a destructor",
-        cxx("#include <thread>\nstatic int ended; struct Counted { int n; Counted() : n(3) {} ~Counted() { ended++; } };\n"
+        cxx("#include <thread>\nstatic int ended; struct Counted { int n; Counted() : n(3) {} ~Counted() { "
+            "ended++; } };\n"
             "thread_local Counted counted; extern \"C\" int check() {\n"
             "std::thread t([] { counted.n++; }); t.join(); return ended == 1 && counted.n == 3; }"),
     ),
     feature(
         "TLS: thread_local of another object, with its wrapper",
-        cxx("#include <string>\nextern thread_local std::string text; extern \"C\" int check() { return text == \"text\"; }"),
+        cxx("#include <string>\nextern thread_local std::string text; extern \"C\" int check() { "
+            "return text == \"text\"; }"),
         cxx("#include <string>\nthread_local std::string text = \"text\";"),
     ),
     feature(
         "pthread_cancel with cleanup handlers",
         c("#include <pthread.h>\n#include <unistd.h>\nstatic int cleaned; static volatile int ready;\n"
           "static void clean(void *p) { cleaned += *(int *)p; }\n"
-          "static void *thread(void *p) { int n = 1; pthread_cleanup_push(clean, &n); ready = 1; pause(); pthread_cleanup_pop(0);\n"
+          "static void *thread(void *p) { int n = 1; pthread_cleanup_push(clean, &n); ready = 1; pause(); "
+          "pthread_cleanup_pop(0);\n"
           "return 0; } int check(void) { pthread_t id; void *result; if (pthread_create(&id, 0, thread, 0)) return 0;\n"
-          "while (!ready); pthread_cancel(id); pthread_join(id, &result); return result == PTHREAD_CANCELED && cleaned == 1; }",
+          "while (!ready); pthread_cancel(id); pthread_join(id, &result); "
+          "return result == PTHREAD_CANCELED && cleaned == 1; }",
           "-fPIC -fexceptions"),
     ),
     feature(
         "C11 threads, mutexes and once",
         c("#include <threads.h>\nstatic mtx_t lock; static once_flag once = ONCE_FLAG_INIT; static int n, made;\n"
-          "static void make(void) { made++; mtx_init(&lock, mtx_plain); } static int run(void *p) { call_once(&once, make);\n"
+          "static void make(void) { made++; mtx_init(&lock, mtx_plain); } static int run(void *p) { "
+          "call_once(&once, make);\n"
           "for (int i = 0; i < 1000; i++) { mtx_lock(&lock); n++; mtx_unlock(&lock); } return 1; }\n"
           "int check(void) { thrd_t t[2]; int r; for (int i = 0; i < 2; i++) thrd_create(t + i, run, 0);\n"
           "for (int i = 0; i < 2; i++) thrd_join(t[i], &r); return n == 2000 && made == 1; }"),
     ),
     feature(
         "std::thread, mutex, call_once, condition_variable",
-        cxx("#include <thread>\n#include <mutex>\n#include <condition_variable>\nextern \"C\" int check() { std::mutex m; std::once_flag f;\n"
+        cxx("#include <thread>\n#include <mutex>\n#include <condition_variable>\nextern \"C\" int check() { "
+            "std::mutex m; std::once_flag f;\n"
             "std::condition_variable c; int n = 0, made = 0; auto run = [&] { std::call_once(f, [&] { made++; });\n"
             "std::lock_guard<std::mutex> g(m); n++; c.notify_one(); }; std::thread a(run), b(run);\n"
-            "{ std::unique_lock<std::mutex> l(m); c.wait(l, [&] { return n == 2; }); } a.join(); b.join(); return made; }"),
+            "{ std::unique_lock<std::mutex> l(m); c.wait(l, [&] { return n == 2; }); } a.join(); b.join(); "
+            "return made; }"),
     ),
     feature(
         "OpenMP, with -l gomp",
@@ -91,13 +102,15 @@ ROWS = (
     ),
     feature(
         "OpenMP threadprivate and critical",
-        c("static int own;\n#pragma omp threadprivate(own)\nint check(void) { int sum = 0;\n#pragma omp parallel num_threads(2)\n"
+        c("static int own;\n#pragma omp threadprivate(own)\nint check(void) { "
+          "int sum = 0;\n#pragma omp parallel num_threads(2)\n"
           "{ own = 1;\n#pragma omp critical\nsum += own; }\nreturn sum == 2; }", "-fPIC -fopenmp"),
         libraries=("gomp",),
     ),
     feature(
         "IFUNC, global, called from another object",
-        c(ONE + 'int picked(void) __attribute__((ifunc("choose"))); int other(void); int check(void) { return picked() && other(); }'),
+        c(ONE + 'int picked(void) __attribute__((ifunc("choose"))); int other(void); int check(void) { '
+                'return picked() && other(); }'),
         c("int picked(void); int other(void) { return picked() == 1; }"),
     ),
     feature(
@@ -106,7 +119,8 @@ ROWS = (
     ),
     feature(
         "IFUNC, address equality and pointers in data",
-        c(ONE + 'int picked(void) __attribute__((ifunc("choose"))); int (*pointer)(void) = picked; int (*other(void))(void);\n'
+        c(ONE + 'int picked(void) __attribute__((ifunc("choose"))); int (*pointer)(void) = picked; '
+                'int (*other(void))(void);\n'
           "int check(void) { return pointer == picked && other() == picked && pointer() == 1; }"),
         c("int picked(void); int (*other(void))(void) { return picked; }"),
     ),
@@ -117,7 +131,9 @@ ROWS = (
     ),
     feature(
         "IFUNC whose resolver asks for the processor: target_clones",
-        c('__attribute__((target_clones("avx2", "default"))) int sum(const int *p) { int s = 0; for (int i = 0; i < 32; i++) s += p[i];\n'
-          "return s; } int check(void) { int list[32]; for (int i = 0; i < 32; i++) list[i] = i; return sum(list) == 496; }"),
+        c('__attribute__((target_clones("avx2", "default"))) int sum(const int *p) { int s = 0; for (int i = 0; '
+          'i < 32; i++) s += p[i];\n'
+          "return s; } int check(void) { int list[32]; for (int i = 0; i < 32; i++) list[i] = i; "
+          "return sum(list) == 496; }"),
     ),
 )  # fmt: skip
