@@ -1,5 +1,6 @@
 # What one does with a checkout. Everything happens in .venv; nothing else is touched, except that `make test`, `make
-# bench` and `make compat` install missing compilers when run as root on Debian. Stamp files in .venv keep repetitions quick.
+# bench`, `make features` and `make compat` install missing compilers when run as root on Debian. Stamp files in .venv
+# keep repetitions quick.
 
 PYTHON = python3
 VENV   = .venv
@@ -13,6 +14,7 @@ help:
 	@echo 'make test      install what the tests need, then run all of them (ARGS="-k name" for some)'
 	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
 	@echo 'make corpus    link every member of the toolchains'\'' archives, and count (ARGS="FILE ..." for others)'
+	@echo 'make features  what compilers make, by rtlinker and its peers; writes docs/features.md (ARGS="TLS" for some)'
 	@echo 'make soak      10,000 loads and unloads, and what the process holds before and after'
 	@echo 'make compat    install many compilers, run a program of each, write docs/compatibility.md (ARGS="go" for some)'
 	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
@@ -29,6 +31,10 @@ bench: $(VENV)/.bench tools
 
 corpus: $(VENV)/.test
 	@$(BIN)/python -m tests.corpus $(ARGS)
+
+features: $(VENV)/.bench tools
+	@scripts/install-orc-runtime
+	@$(BIN)/python -m tests.matrix $(or $(ARGS),--write)
 
 soak: $(VENV)/.test tools
 	@$(BIN)/python -m tests.soak $(ARGS)
@@ -85,4 +91,4 @@ $(VENV)/.compat: $(VENV)/.installed tests/compat/requirements.txt
 	@$(PIP) --requirement tests/compat/requirements.txt
 	@touch $@
 
-.PHONY: help demo test bench corpus soak compat lint types readme fixtures clean tools
+.PHONY: help demo test bench corpus features soak compat lint types readme fixtures clean tools

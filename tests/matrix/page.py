@@ -51,7 +51,8 @@ def draw(rows: dict[str, Row], loaders: list[str]) -> str:
         lines.append(_cells("---", *[":-:"] * len(loaders)))
         for feature in features:
             lines.append(_cells(feature.name, *(SIGNS[rows[feature.name][name].verdict] for name in loaders)))
-    lines += ["", "## What was said where it does not work", "", _cells("feature", "loader", "", "what was said"), _cells(*["---"] * 4)]
+    lines += ["", "## What was said where it does not work", ""]
+    lines += [_cells("feature", "loader", "", "what was said"), _cells(*["---"] * 4)]
     for features in GROUPS.values():
         for feature in features:
             lines += _reasons(feature, rows[feature.name])
