@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 COMPILERS = {"c": ("gcc", ".c"), "c++": ("g++", ".cc"), "asm": ("gcc", ".s")}
 
 
-CHATTER = ("PLEASE submit", "Stack dump")
-"""How lines of a crash report of LLVM start that say nothing."""
+CHATTER = "PLEASE submit a bug report"
+"""How LLVM's reports of its own crashes begin; they go on with addresses."""
 
 
 class BuildError(Exception):
@@ -109,7 +109,7 @@ def run(*command: str) -> None:
 
 def first_line(text: str) -> str:
     """The line of a tool's complaint that says most: what is wrong, rather than where, or that something is."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(CHATTER)]
+    lines = [line.strip() for line in text.partition(CHATTER)[0].splitlines() if line.strip()]
     words = ("relocation R_", "undefined", "multiple", "Assertion", "LLVM ERROR", "session error", "rror:", "terminate")
     telling = [line for word in words for line in lines if word in line and "returned 1 exit" not in line]
     return (telling or lines or [""])[0]

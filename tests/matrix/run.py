@@ -46,7 +46,10 @@ int main(int count, char **words) {{
     return check() == 1 ? 42 : 43;
 }}
 """
-"""What calls check() where there is no process to load into. 42 is nothing that a program returns by chance."""
+"""What calls check() where there is no process to load into. 42 is nothing that a program returns by chance.
+
+The descriptor is the last argument: what LLVM's ORC runtime runs is given no name of a program before it.
+"""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _jitlink(built: Built, directory: Path) -> Outcome:
 
 def _main(built: Built, directory: Path, flags: str) -> str:
     source, path = directory / "main.c", str(directory / "main.o")
-    source.write_text(MAIN.format(watch="watch(atoi(words[1]));" if built.unloads else ""))
+    source.write_text(MAIN.format(watch="watch(atoi(words[count - 1]));" if built.unloads else ""))
     tool("gcc", flags, "-c", str(source), "-o", path)
     return path
 
