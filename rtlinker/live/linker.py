@@ -125,10 +125,13 @@ class LinkerCore(LinkingCollector):
         return next((object.name for object in known if object.data == data), f"<{len(data):,} bytes>")
 
     def _unused_images(self, wanted: dict[LiveImage, set[str]]) -> list[LiveImage]:
-        """The images that nobody wants or uses once `wanted` holds, newest first: users are newer than the used."""
+        """The images that nobody wants or uses once `wanted` holds, newest first: users are newer than the used.
+
+        A user that was unloaded and is pinned does not count: what it uses is pinned, too, until it goes.
+        """
         unused: dict[LiveImage, None] = {}
         for live in reversed(self.images):
-            if not wanted.get(live, live.wanted) and live.dependents <= unused.keys():
+            if not wanted.get(live, live.wanted) and all(user in unused or user.pinned for user in live.dependents):
                 unused[live] = None
         return list(unused)
 

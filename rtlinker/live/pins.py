@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rtlinker.live.install import LiveImage
+    from rtlinker.live.thread_exit import Span
 
 SIGNALS = frozenset("sigaction __sigaction signal bsd_signal sysv_signal __sysv_signal ssignal sigset".split())
 """Functions that make a function of the image a handler of a signal."""
@@ -46,13 +47,19 @@ def running_threads(live: LiveImage) -> list[str]:
     return [f"thread {name} may run in it" for name in threads_in(start, start + code.size, tries)]
 
 
-def waiting_threads(live: LiveImage) -> list[str]:
-    """Threads that will destroy the image's thread_local objects when they end."""
-    if live.startup.span is None:
-        return []
-    from rtlinker.live.thread_exit import waiting_threads as count
+def waiting_in(images: Iterable[LiveImage]) -> dict[Span, int]:
+    """How many threads will destroy thread_local objects of each image, by where it is, in one look at all of them."""
+    spans = [live.startup.span for live in images if live.startup.span is not None]
+    if not spans:
+        return {}
+    from rtlinker.live.thread_exit import waiting_threads
 
-    threads = count(live.startup.span)
+    return waiting_threads(spans)
+
+
+def destroying_threads(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
+    """Threads that will destroy the image's thread_local objects when they end."""
+    threads = waiting.get(live.startup.span, 0) if live.startup.span is not None else 0
     return [f"{threads} thread{'s' * (threads > 1)} will destroy thread_local objects of it"] if threads else []
 
 
@@ -63,18 +70,9 @@ def used(live: LiveImage) -> list[str]:
     ]
 
 
-REASONS: tuple[Callable[[LiveImage], list[str]], ...] = (
-    handled_signals,
-    running_threads,
-    waiting_threads,
-    used,
-)
-"""Each says why an image whose destructors have run must not be freed yet; nothing when it knows no reason."""
-
-
-def reasons(live: LiveImage) -> list[str]:
-    """Every reason to keep an image."""
-    return [text for reason in REASONS for text in reason(live)]
+def reasons(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
+    """Every reason why an image whose destructors have run must not be freed yet; see `waiting_in`."""
+    return [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting), *used(live)]
 
 
 def _refers_to(live: LiveImage, names: Iterable[str]) -> bool:
@@ -97,7 +95,7 @@ class Pins:
         undo.run()
 
     def _free_or_keep(self, live: LiveImage) -> None:
-        live.pinned = reasons(live)
+        live.pinned = reasons(live, waiting_in([live]))
         if live.pinned:
             live.kept = dict(live.kept)
             self.images.append(live)
@@ -117,10 +115,10 @@ class Pins:
         """Why images are kept."""
         return tuple([reason for live in self.images for reason in live.pinned])
 
-    def look_again(self) -> None:
+    def look_again(self, waiting: dict[Span, int]) -> None:
         """Free the images that nothing holds any more."""
         for live in list(self.images):
-            live.pinned = reasons(live)
+            live.pinned = reasons(live, waiting)
             if not live.pinned:
                 self.images.remove(live)
                 _free(live)
@@ -135,8 +133,11 @@ _pins: dict[Pins, None] = {}
 
 def look_again() -> None:
     """Free what was kept and need not be any longer."""
+    if not _pins:
+        return
+    waiting = waiting_in([live for pins in _pins for live in pins.images])
     for pins in list(_pins):
-        pins.look_again()
+        pins.look_again(waiting)
 
 
 def _free(live: LiveImage) -> None:

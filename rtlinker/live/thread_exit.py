@@ -6,6 +6,7 @@ The routines and their words stay for the life of the process, since any thread 
 from __future__ import annotations
 
 import ctypes
+from bisect import bisect_right
 
 from rtlinker.host import dynamic, libc, memory
 from rtlinker.units import PAGE
@@ -27,11 +28,16 @@ from rtlinker.x86_64.thread_exit import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rtlinker.live.native import Native
 
 Span = tuple[int, int]
 """The absolute addresses at which an image starts and ends."""
 
+
+_AT_FORK = ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_void_p,) * 4)
+"""What pthread_atfork(3) stands for in libc: handlers for before, parent and child, and the library they are of."""
 
 _DESTROY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -41,7 +47,7 @@ class _Routines:
 
     def __init__(self) -> None:
         self.place = memory.reserve(2 * PAGE, PAGE, low=False)
-        code, run_exits = thread_exit_code(PAGE)
+        code, (_, run_exits, forget_others) = thread_exit_code(PAGE)
         self.place.view[: len(code)] = code
         self.words = self.place.address + PAGE
         for word, name in (("MALLOC", "malloc"), ("SETSPECIFIC", "pthread_setspecific")):
@@ -49,6 +55,10 @@ class _Routines:
         self.place.protect(0, PAGE, "r-x")
         if libc.pthread_key_create(self.words + WORDS["KEY"], self.place.address + run_exits):
             raise MemoryError("no key for what threads do when they end")
+        # C code may fork, too, so that Python's own hook is not enough; registered for no library, it is never undone
+        at_fork = dynamic.find_symbol("__register_atfork") or 0
+        if _AT_FORK(at_fork)(None, None, self.place.address + forget_others, None):
+            raise MemoryError("no memory for what a forked child does")
 
     def records(self) -> list[tuple[int, tuple[int, ...]]]:
         """The address of every record, with its words."""
@@ -82,10 +92,15 @@ def run_thread_exits(span: Span, native: Native) -> list[BaseException]:
 
     What comes back is what they raised, first first: one that fails does not keep the others.
     """
+    start, end = span
     here: int = libc.pthread_self() if _made else 0
     failures: list[BaseException] = []
     while True:
-        mine = [(words[SEQUENCE // 8], at) for at, words in _waiting(span, (WAITING,)) if words[THREAD // 8] == here]
+        mine = [
+            (words[SEQUENCE // 8], at)
+            for at, words in _records(WAITING)
+            if words[THREAD // 8] == here and any(start <= words[field // 8] < end for field in _PLACES)
+        ]
         if not mine:
             return failures
         _, at = max(mine)
@@ -94,20 +109,28 @@ def run_thread_exits(span: Span, native: Native) -> list[BaseException]:
             native.call("thread_local destructor", _DESTROY(_word(at + DESTRUCTOR).value), _word(at + OBJECT).value)
         except BaseException as error:
             failures.append(error)
+        _word(at + THREAD).value = 0
         _word(at + STATE).value = FREE
+        _word(_made[0].words + WORDS["FREED"]).value = 1
 
 
-def waiting_threads(span: Span) -> int:
-    """How many threads have destructors of an image's objects still to run, or run one now."""
-    return len({words[THREAD // 8] for _, words in _waiting(span, (WAITING, BUSY))})
+def waiting_threads(spans: Iterable[Span]) -> dict[Span, int]:
+    """How many threads have destructors of an image's objects still to run, or run one now, where there are any."""
+    ordered = sorted(spans)
+    starts = [start for start, _ in ordered]
+    threads: dict[Span, set[int]] = {}
+    for _, words in _records(WAITING, BUSY) if ordered else ():
+        for field in _PLACES:
+            before = bisect_right(starts, words[field // 8])
+            if before and words[field // 8] < ordered[before - 1][1]:
+                threads.setdefault(ordered[before - 1], set()).add(words[THREAD // 8])
+    return {span: len(found) for span, found in threads.items()}
 
 
-def _waiting(span: Span, states: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-    """The records in one of these states that the image has made: the destructor itself may be a library's."""
-    start, end = span
-    return [
-        (at, words)
-        for routines in _made
-        for at, words in routines.records()
-        if words[STATE] in states and any(start <= words[field // 8] < end for field in (DESTRUCTOR, HANDLE))
-    ]
+_PLACES = (DESTRUCTOR, HANDLE)
+"""Of what in a record the image is looked for that has made it: the destructor itself may be a library's."""
+
+
+def _records(*states: int) -> list[tuple[int, tuple[int, ...]]]:
+    """The records in one of these states."""
+    return [record for routines in _made for record in routines.records() if record[1][STATE] in states]

@@ -107,3 +107,148 @@ def test_loads_and_unloads_leave_nothing_of_them(compile, in_child):
         return len(thread_exit._made[0].records())
 
     assert in_child(call) == 2
+
+
+FORKS = """
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int destroyed;
+struct Counted { int number = 1; ~Counted() { destroyed++; } };
+thread_local Counted counted;
+static int to_child[2], from_thread[2];
+static void *waits(void *) {
+  char c = (char)counted.number; write(from_thread[1], &c, 1); read(to_child[0], &c, 1); return 0; }
+static void *touches(void *) { counted.number++; return 0; }
+extern "C" int in_forked_child() {
+  pthread_t thread, other; char c; int status;
+  pipe(to_child); pipe(from_thread);
+  pthread_create(&thread, 0, waits, 0);
+  read(from_thread[0], &c, 1);
+  int child = fork();
+  if (!child) {
+    for (int i = 0; i < 3; i++) { pthread_create(&other, 0, touches, 0); pthread_join(other, 0); }
+    _exit(destroyed);
+  }
+  waitpid(child, &status, 0);
+  write(to_child[1], &c, 1);
+  pthread_join(thread, 0);
+  return WEXITSTATUS(status) * 10 + destroyed;
+}
+extern "C" int touch() { return counted.number; }
+"""
+
+
+def test_in_a_forked_child_no_thread_destroys_what_a_thread_that_is_gone_had(compile, in_child):
+    path = compile(FORKS, "c++", flags="-fPIC -g -w")
+    assert in_child(lambda: rtlinker.load(path).in_forked_child()) == 31
+
+
+def test_a_forked_child_keeps_no_image_for_threads_that_are_gone(compile, in_child):
+    path = compile(FORKS, "c++", flags="-fPIC -g -w")
+
+    def call():
+        library = rtlinker.load(path)
+        library.touch()
+        go, ready = threading.Event(), threading.Event()
+        thread = threading.Thread(target=lambda: (library.touch(), ready.set(), go.wait()))
+        thread.start()
+        ready.wait()
+
+        def unload():
+            library.unload()
+            return library.pinned
+
+        pinned = in_child(unload)
+        library.unload()
+        own = len(library.pinned)
+        go.set()
+        thread.join()
+        return pinned, own
+
+    assert in_child(call) == ((), 1)
+
+
+def test_records_are_used_again(compile, in_child):
+    path = compile(FORKS, "c++", flags="-fPIC -g -w")
+
+    def call():
+        from rtlinker.live import thread_exit
+
+        library = rtlinker.load(path)
+        library.touch()
+        numbers = []
+        for _ in range(5):
+            run_to_the_end(library.touch)
+            numbers.append(len(thread_exit._made[0].records()))
+        library.unload()
+        library = rtlinker.load(path)
+        library.touch()
+        return numbers, len(thread_exit._made[0].records())
+
+    assert in_child(call) == ([2] * 5, 2)
+
+
+def test_what_a_kept_image_uses_goes_with_it_when_both_were_unloaded(compile, in_child):
+    used = compile("int value = 4; int used(void) { return value; }", flags="-fPIC")
+    source = """
+    extern "C" int used();
+    struct Counted { int number = 1; ~Counted() { number = 0; } };
+    thread_local Counted counted;
+    extern "C" int use() { return used() + counted.number; }
+    """
+    user = compile(source, "c++", flags="-fPIC -g")
+
+    def call():
+        linker = rtlinker.Linker()
+        for path in (used, user):
+            linker.load_object(path)
+            linker.resolve()
+        use = rtlinker.Library(linker, "both").function("use", "int(void)")
+        go, ready, numbers = threading.Event(), threading.Event(), []
+        thread = threading.Thread(
+            target=lambda: (numbers.append(threading.get_native_id()), use(), ready.set(), go.wait())
+        )
+        thread.start()
+        ready.wait()
+        linker.unload(user)
+        linker.unload(used)
+        before = len(linker.images), len(linker.pinned)
+        go.set()
+        thread.join()
+        while not has_ended(numbers[0]):
+            os.sched_yield()
+        rtlinker.load(used).unload()
+        return before, len(linker.images), linker.pinned
+
+    assert in_child(call) == ((0, 2), 0, ())
+
+
+def test_many_kept_images_are_told_apart(compile, in_child):
+    path = compile(FORKS, "c++", flags="-fPIC -g -w")
+
+    def call():
+        libraries = [rtlinker.load(path) for _ in range(20)]
+        go, ready, numbers = threading.Event(), threading.Event(), []
+
+        def touch_some():
+            for library in libraries[::2]:
+                library.touch()
+            numbers.append(threading.get_native_id())
+            ready.set()
+            go.wait()
+
+        thread = threading.Thread(target=touch_some)
+        thread.start()
+        ready.wait()
+        for library in libraries:
+            library.unload()
+        kept = [len(library.pinned) for library in libraries]
+        go.set()
+        thread.join()
+        while not has_ended(numbers[0]):
+            os.sched_yield()
+        rtlinker.load(path).unload()
+        return kept, [len(library.pinned) for library in libraries]
+
+    assert in_child(call) == ([1, 0] * 10, [0] * 20)
