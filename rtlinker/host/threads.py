@@ -18,6 +18,9 @@ TRIES = 10
 PAUSE = 0.001
 """Seconds between two looks at threads that run or are about to leave."""
 
+MOST = 16 * MIB
+"""Bytes of a thread's stack that are read."""
+
 SYS_EXIT = 60
 
 
@@ -63,16 +66,23 @@ def _may_be_in(thread: str, start: int, end: int) -> bool:
 
 
 def _points_into(stack: int, start: int, end: int) -> bool:
-    """Whether a word of the stack from this address on points between the two others; at most 1 MiB is read."""
+    """Whether a word of the stack from this address on may point between the two others.
+
+    At most MOST bytes are read, above which everything is taken to be possible.
+    """
     top = next((mapping.end for mapping in read_mappings() if mapping.start <= stack < mapping.end), 0)
     if not top:
         return False
+    first = stack & ~7
     memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
     try:
         # not by the pointer: the thread may end, and its stack go, while we read
-        words = os.pread(memory, min(top - stack, MIB) & ~7, stack & ~7)
+        for at in range(first, min(top, first + MOST), MIB):
+            words = os.pread(memory, min(top - at, MIB), at)
+            if any(start <= word < end for word in memoryview(words[: len(words) & ~7]).cast("Q")):
+                return True
     except OSError:
         return False
     finally:
         os.close(memory)
-    return any(start <= word < end for word in memoryview(words[: len(words) & ~7]).cast("Q"))
+    return top - first > MOST

@@ -175,3 +175,53 @@ def test_a_thread_of_a_constructor_that_died_keeps_the_image(compile, in_child):
         return len(linker.pinned), linker.images, linker.lookup("busy"), mapped(caught.value.address)
 
     assert in_child(call) == (1, [], None, "r-xp")
+
+
+DEEP = """
+#define _GNU_SOURCE
+#include <alloca.h>
+#include <string.h>
+#include <unistd.h>
+static int wait_at[2], ready[2];
+void prepare(void) { pipe(wait_at); pipe(ready); }
+void await(void) { char c; read(ready[0], &c, 1); }
+void go_on(void) { write(wait_at[1], "", 1); }
+void deep(long size) {
+  char *room = alloca(size), c = 1;
+  memset(room, 0, size);
+  write(ready[1], &c, 1);
+  read(wait_at[0], room, 1);
+}
+"""
+DEEP_USER = """
+#include <pthread.h>
+void deep(long);
+static void *enter(void *size) { deep((long)size); return 0; }
+unsigned long begin(long size) {
+  pthread_t thread; pthread_attr_t with; pthread_attr_init(&with); pthread_attr_setstacksize(&with, size + (1 << 20));
+  pthread_create(&thread, &with, enter, (void *)size);
+  return thread;
+}
+"""
+
+
+@pytest.mark.parametrize("mebibytes", [2, 20])
+def test_a_thread_deep_in_a_library_keeps_the_image_it_returns_to(compile, shared, in_child, mebibytes):
+    path = compile(DEEP_USER, flags="-g -O1 -fno-optimize-sibling-calls")
+    library_path = shared(DEEP, "libdeep.so")
+
+    def call():
+        outside = ctypes.CDLL(str(library_path))
+        outside.prepare()
+        library = rtlinker.load(path, libraries=[str(library_path)])
+        thread = library.begin(mebibytes << 20)
+        outside["await"]()
+        library.unload()
+        kept = len(library.pinned)
+        outside.go_on()
+        _join(thread)
+        while library.pinned:
+            library.unload()
+        return kept
+
+    assert in_child(call) == 1
