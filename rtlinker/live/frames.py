@@ -74,8 +74,13 @@ def register_frames(image: Image, memory: Reservation, undo: UndoStack) -> None:
     _check(image, *bounds)
     start = image.address + bounds[0]
     undo.push(lambda: _withdraw(start))  # first: an interrupt after registering would leave a table that will be gone
+    add_table(start, image)
+
+
+def add_table(start: int, image: Image | None = None) -> None:
+    """Have a table at an absolute address registered, now or when there is an unwinder, which `image` may need."""
     with LOCK:
-        unwinder = _unwinder[0] if _unwinder else find_unwinder(_unwinds(image))
+        unwinder = _unwinder[0] if _unwinder else find_unwinder(image is not None and _unwinds(image))
         if unwinder is None:
             _tables[start] = None
         else:

@@ -14,6 +14,8 @@ import os
 
 from rtlinker.facts import Fact
 from rtlinker.host import libc, memory
+from rtlinker.live.collect import LOCK
+from rtlinker.live.frames import add_table
 from rtlinker.units import PAGE
 from rtlinker.x86_64 import rescue as code
 
@@ -55,7 +57,10 @@ class _Machine:
     def __init__(self) -> None:
         pages = memory.reserve(2 * PAGE, PAGE, low=False)
         pages.view[: len(code.CODE_BYTES)] = code.CODE_BYTES
+        table = code.unwind_table()
+        pages.view[code.TABLE_AT : code.TABLE_AT + len(table)] = table
         pages.protect(0, PAGE, "r-x")
+        add_table(pages.address + code.TABLE_AT)
         self.stack = memory.reserve(STACK_SIZE, PAGE, low=False)
         self.handler = pages.address + code.HANDLER_AT
         self.state = pages.address + code.STATE
@@ -193,3 +198,13 @@ class Rescue:
 
 _open_rescues: list[Rescue] = []
 """Those in use, outermost first; all belong to the thread that holds the loading lock."""
+
+
+def _forget_others() -> None:
+    """In a forked child the rescues of another thread are over; their handler is found there by the next one."""
+    if _open_rescues and not LOCK._is_owned():  # type: ignore[attr-defined]
+        _open_rescues[0]._machine.put(code.THREAD, 0)  # a new thread may get the name of the one that is gone
+        _open_rescues.clear()
+
+
+os.register_at_fork(after_in_child=_forget_others)

@@ -22,6 +22,7 @@ The assembly stands beside its bytes; tests assemble it again and compare.
 from __future__ import annotations
 
 from rtlinker.units import MIB, PAGE
+from rtlinker.x86_64.frame_records import PLAIN_CIE, Lines, frame_record
 
 CODE = PAGE
 SPAN = MIB
@@ -29,9 +30,7 @@ BLOCK_SIZE = CODE + 2 * SPAN
 WORDS, TABLES = 0, 32
 """Where in a block the three addresses are, and the unwind tables."""
 
-Lines = tuple[tuple[str, str], ...]
-"""Instructions: bytes in hex, and assembly. `BLOCK` is the label of a block's start."""
-
+# Instructions: bytes in hex, and assembly. `BLOCK` is the label of a block's start.
 GUARD: Lines = (
     ("55", "push %rbp"),
     ("48 89 e5", "mov %rsp, %rbp"),
@@ -123,7 +122,6 @@ def stack_room(words: int) -> int:
     return (words + 9) // 8 * 8 - 2 if words else 0
 
 
-# The tables (LSB 10.6.1): two lists of (bytes in hex, what they say). Pointers are relative, signed, of 4 bytes (0x1b).
 GUARD_CIE: Lines = (
     ("01 7a 50 52 00", "version 1, augmentation zPR"),
     ("01 78 10", "code alignment 1, data alignment -8, return address in register 16"),
@@ -143,13 +141,6 @@ GUARD_FDE: Lines = (
     ("41 0b", ".cfi_restore_state: the landing pad"),
     (f"{0x40 + AFTER_LAST_LEAVE:02x} 0c 07 08", ".cfi_def_cfa rsp, 8"),
 )
-PLAIN_CIE: Lines = (
-    ("01 7a 52 00", "version 1, augmentation zR"),
-    ("01 78 10", "code alignment 1, data alignment -8, return address in register 16"),
-    ("01 1b", "augmentation of 1 byte: the encoding of the descriptions' addresses"),
-    ("0c 07 08", ".cfi_def_cfa rsp, 8"),
-    ("90 01", ".cfi_offset rip, -8"),
-)
 PLAIN_FDE: Lines = (
     ("START SIZE", ""),
     ("00", "no augmentation data"),
@@ -164,20 +155,6 @@ def unwind_tables() -> bytes:
         (PLAIN_CIE, PLAIN_FDE, FIRST_THUNK, CODE + SPAN - FIRST_THUNK),
     ):
         first = len(made)
-        made += _record(cie, 0, (_PERSONALITY_AT, 0), TABLES + first)
-        made += _record(fde, len(made) + 4 - first, (start, size), TABLES + len(made))
+        made += frame_record(cie, 0, (_PERSONALITY_AT, 0), TABLES + first)
+        made += frame_record(fde, len(made) + 4 - first, (start, size), TABLES + len(made))
     return bytes(made) + bytes(4)
-
-
-def _record(lines: Lines, pointer: int, code: tuple[int, int], at: int) -> bytes:
-    """One record at `at`: length, pointer to its CIE (0 in a CIE itself), the lines; `code` is what it names."""
-    start, size = code
-    body = bytearray(pointer.to_bytes(4, "little"))
-    for text, _ in lines:
-        if text in {"PERSONALITY", "START SIZE"}:
-            body += (start - (at + 4 + len(body))).to_bytes(4, "little", signed=True)
-            body += size.to_bytes(4, "little") if size else b""
-        else:
-            body += bytes.fromhex(text)
-    body += bytes(-len(body) % 4)
-    return len(body).to_bytes(4, "little") + body

@@ -18,8 +18,9 @@ The code and its state are two pages, the state right behind the code: no addres
 
 from __future__ import annotations
 
-Lines = tuple[tuple[str, str], ...]
-"""Bytes in hex beside their assembly. `start` is the first byte, `state` is start + STATE."""
+from rtlinker.x86_64.frame_records import PLAIN_CIE, Lines, frame_record
+
+# Code is bytes in hex beside their assembly. `start` is the first byte, `state` is start + STATE.
 
 STATE = 4096
 """Where the state begins, in bytes from the start of the code."""
@@ -205,3 +206,44 @@ HANDLER_AT = _size(RUN)
 RESTORER_AT = _size(RUN, HANDLER)
 PERFORM_AT = _size(RUN, HANDLER, RESTORER)
 """Where each begins, in bytes from the start of the code; RUN is at 0."""
+
+_AFTER = (
+    ("push %rbp", "0e 10 86 02", ".cfi_def_cfa_offset 16; .cfi_offset rbp, -16"),
+    ("push %rbx", "0e 18 83 03", ".cfi_def_cfa_offset 24; .cfi_offset rbx, -24"),
+    ("push %r12", "0e 20 8c 04", ".cfi_def_cfa_offset 32; .cfi_offset r12, -32"),
+    ("push %r13", "0e 28 8d 05", ".cfi_def_cfa_offset 40; .cfi_offset r13, -40"),
+    ("push %r14", "0e 30 8e 06", ".cfi_def_cfa_offset 48; .cfi_offset r14, -48"),
+    ("push %r15", "0e 38 8f 07", ".cfi_def_cfa_offset 56; .cfi_offset r15, -56"),
+    ("sub $8, %rsp", "0e 40", ".cfi_def_cfa_offset 64"),
+    ("push 16(%rbx)", "0e 48", ".cfi_def_cfa_offset 72"),
+    ("push (%rbx)", "0e 50 0a", ".cfi_def_cfa_offset 80; .cfi_remember_state"),
+    ("pop (%rbx)", "0e 48", ".cfi_def_cfa_offset 72"),
+    ("pop 16(%rbx)", "0e 40", ".cfi_def_cfa_offset 64"),
+    ("add $8, %rsp", "0e 38", ".cfi_def_cfa_offset 56"),
+    ("pop %r15", "0e 30 cf", ".cfi_def_cfa_offset 48; .cfi_restore r15"),
+    ("pop %r14", "0e 28 ce", ".cfi_def_cfa_offset 40; .cfi_restore r14"),
+    ("pop %r13", "0e 20 cd", ".cfi_def_cfa_offset 32; .cfi_restore r13"),
+    ("pop %r12", "0e 18 cc", ".cfi_def_cfa_offset 24; .cfi_restore r12"),
+    ("pop %rbx", "0e 10 c3", ".cfi_def_cfa_offset 16; .cfi_restore rbx"),
+    ("pop %rbp", "0e 08 c6", ".cfi_def_cfa_offset 8; .cfi_restore rbp"),
+    ("ret", "0b", ".cfi_restore_state"),
+)
+"""How RUN's frame is described behind each of these instructions: what it calls can be unwound to who called it."""
+
+TABLE_AT = (len(CODE_BYTES) + 7) // 8 * 8
+"""Where the unwind table lies, in bytes from the start of the code."""
+
+
+def unwind_table() -> bytes:
+    """The table of RUN, to lie at TABLE_AT; a zero word ends it."""
+    lines: list[tuple[str, str]] = [("START SIZE", ""), ("00", "no augmentation data")]
+    described = {text: (row, directive) for text, row, directive in _AFTER}
+    at = known = 0
+    for code, text in RUN:
+        at += len(bytes.fromhex(code))
+        if text in described:
+            row, directive = described[text]
+            lines.append((f"{0x40 + at - known:02x} {row}", directive))
+            known = at
+    first = frame_record(PLAIN_CIE, 0, (0, 0), TABLE_AT)
+    return first + frame_record(tuple(lines), len(first) + 4, (0, HANDLER_AT), TABLE_AT + len(first)) + bytes(4)

@@ -277,3 +277,46 @@ def test_the_command_line_reports_the_crash_as_ever(compile, rtlinker_command):
     ran = rtlinker_command("load", path, "f")
     assert ran.code == 128 + signal.SIGILL
     assert "the called code died of SIGILL" in ran.stderr
+
+
+def test_a_constructor_sees_its_callers_as_without_rescue(compile, in_child):
+    source = """
+    #include <execinfo.h>
+    int depth; void *frames[200];
+    __attribute__((constructor)) static void begin(void) { depth = backtrace(frames, 200); }
+    """
+    path = compile(source, flags="-g")
+
+    def call(rescue):
+        linker = rtlinker.Linker(rescue=rescue)
+        linker.load_object(path)
+        linker.resolve()
+        library = rtlinker.Library(linker, "seen")
+        return library["depth"].value, library["frames"].value[library["depth"].value - 1]
+
+    (without, first), (with_rescue, same) = (in_child(call, rescue) for rescue in (False, True))
+    assert with_rescue >= without > 10
+    assert first == same, "both end where the program began"
+
+
+def test_a_child_forked_while_another_thread_constructs_is_rescued_too(compile, in_child):
+    slow = compile("extern void wait_here(void); __attribute__((constructor)) static void begin(void) { wait_here(); }")
+    bad = compile(HEAD + CONSTRUCTOR % "*null = 1", flags="-O0", name="bad.o")
+
+    def call():
+        go, inside = threading.Event(), threading.Event()
+
+        def wait_here():
+            inside.set()
+            go.wait()
+
+        thread = threading.Thread(target=lambda: rtlinker.load(slow, symbols={"wait_here": (wait_here, "void(void)")}))
+        thread.start()
+        inside.wait()
+        try:
+            return [in_child(lambda: [crash(bad).signal for _ in range(2)]) for _ in range(2)]
+        finally:
+            go.set()
+            thread.join()
+
+    assert in_child(call) == [[signal.SIGSEGV] * 2] * 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,21 @@ def test_the_bytes_are_those_of_the_assembly(compile: Callable[..., Path], name:
     text = "\n".join(line for _, line in lines)
     code = ELFFile(BytesIO(compile(f"{head}start:\n{text}\n", "asm").read_bytes())).get_section_by_name(".text")
     assert code.data() == wanted == b"".join(part for part, _ in lines)
+
+
+def test_the_unwind_table_is_what_the_assembler_makes(compile: Callable[..., Path]) -> None:
+    after = {text: directives.replace(";", "\n") for text, _, directives in rescue._AFTER}
+    text = "start: .cfi_startproc\n"
+    for _, line in rescue.RUN:
+        text += f"{line}\n{after.get(line, '')}\n"
+    elf = ELFFile(BytesIO(compile(f".set state, start + {rescue.STATE}\n{text}.cfi_endproc\n", "asm").read_bytes()))
+    tables = bytearray(elf.get_section_by_name(".eh_frame").data())
+    for site in elf.get_section_by_name(".rela.eh_frame").iter_relocations():
+        place = site["r_offset"]
+        struct.pack_into("<i", tables, place, site["r_addend"] - rescue.TABLE_AT - place)
+    made = rescue.unwind_table()
+    assert [made[4:24], made[28:-4].rstrip(b"\0")] == [tables[4:24], tables[28:].rstrip(b"\0")]
+    assert rescue.TABLE_AT + len(made) <= rescue.STATE
 
 
 def test_functions_begin_where_their_offsets_say() -> None:
