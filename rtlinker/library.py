@@ -139,13 +139,16 @@ class Library:
     def find(self, name: str) -> Found:
         """Where a name is: of any visibility, static ones included, or of an archive's member, which is then linked.
 
-        Raises UndefinedSymbolsError when there is none, LinkError when several static ones have the name.
+        Raises UndefinedSymbolsError when there is none, LinkError when several static ones have the name. Does not
+        wait for what other threads load, but for constructors of the image that has the name.
         """
+        found = self._settled(name)
+        if found is not None:
+            return found
         with LOCK:
             if self.closed:
                 raise LinkError("library was unloaded", [("symbol", name)], "load it again")
-            file, colon, base = name.rpartition(":")
-            found = self._global(name) or (self._local(base, file) if colon and file else self._local(name, None))
+            found = self._global(name) or self._local(name)
             if found is None and self._linker.offered(name):
                 self._linker.resolve((name,))
                 found = self._global(name)
@@ -170,17 +173,26 @@ class Library:
         static = symbol_called(base, {name for live in self._linker.images for name in _cxx_statics(live)})
         return f"{file}:{static}" if file and static else static
 
+    def _settled(self, name: str) -> Found | None:
+        """What `find` gives, where that needs no lock, since the image's constructors have run; else None."""
+        found = self._global(name)
+        if found is None and all(live.ready for live in list(self._linker.images)):
+            found = self._local(name)
+        return found if found is not None and found.live.ready else None
+
     def _global(self, name: str) -> Found | None:
-        for live in self._linker.images:
+        for live in list(self._linker.images):
             where = live.image.resolution.find(name)
             if where is not None and name not in live.scope.hidden:
                 return self._found(name, live, where)
         return None
 
-    def _local(self, name: str, file: str | None) -> Found | None:
+    def _local(self, name: str) -> Found | None:
+        before, _, base = name.rpartition(":")
+        name, file = (base, before) if before else (name, None)
         places = [
             (live, where)
-            for live in self._linker.images
+            for live in list(self._linker.images)
             for where in live.image.resolution.locals_named(name, file)
             if live.image.resolution.objects[where.object].name in live.wanted
         ]

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class LiveImage:
     """An image in this process, with the way to take it back; the owner of its functions and data.
 
-    `closed` tells that its memory is gone or going, `kept` lives at least as long as it. `calls` has an entry for
+    `closed` tells that its memory is gone or going, `ready` that it is not and its constructors have run: its names can
+    be looked up without a lock. `kept` lives at least as long as it. `calls` has an entry for
     each call that runs in it. `dependents` are images that use its names, `uses` those whose names it uses. `waited`
     are the objects that were loaded for it. `pinned` says why it is kept although it was unloaded.
     """
@@ -44,6 +45,7 @@ class LiveImage:
         "image",
         "kept",
         "pinned",
+        "ran",
         "scope",
         "started",
         "startup",
@@ -67,7 +69,13 @@ class LiveImage:
         self.calls: list[object] = []
         self.finish: Callable[[], None] | None = None
         self.started = False
+        self.ran = False
         self.closed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether its constructors have run and its memory is there."""
+        return self.ran and not self.closed
 
     def address_of(self, found: InObject | Common) -> int | None:
         """The absolute address of a definition: of a thread-local variable, that of the calling thread's copy."""

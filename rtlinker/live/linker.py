@@ -39,8 +39,13 @@ class LinkerCore(LinkingCollector):
     def lookup(self, name: str) -> int | None:
         """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None.
 
-        Of a thread-local variable it is the calling thread's, as for dlsym.
+        Of a thread-local variable it is the calling thread's, as for dlsym. For names of images, it does not wait for
+        what other threads load, but for constructors of the image itself.
         """
+        self._open()
+        live = self._exporter(name)
+        if live is not None and live.ready:
+            return self._address(live, name)
         with LOCK:
             self._open()
             address = self._exported(name)
@@ -62,7 +67,7 @@ class LinkerCore(LinkingCollector):
 
     def symbol_called(self, name: str) -> str | None:
         """The symbol of an image or an archive whose C++ name is `name`. Raises LinkError when there are several."""
-        exported = [*self.offers(), *(symbol for live in self.images for symbol in live.image.resolution.owners)]
+        exported = [*self.offers(), *(symbol for live in list(self.images) for symbol in live.image.resolution.owners)]
         symbols = [symbol for symbol in exported if symbol.startswith("_Z") and symbol != name]
         if not symbols:
             return None
@@ -71,11 +76,16 @@ class LinkerCore(LinkingCollector):
         return symbol_called(name, symbols)
 
     def _exported(self, name: str) -> int | None:
-        for live in self.images:
-            found = live.image.resolution.exported(name) if live.scope.exports(name) else None
-            if found is not None:
-                return live.address_of(found)
-        return None
+        live = self._exporter(name)
+        return self._address(live, name) if live is not None else None
+
+    def _exporter(self, name: str) -> LiveImage | None:
+        return next((live for live in list(self.images) if live.scope.exports(name)), None)
+
+    @staticmethod
+    def _address(live: LiveImage, name: str) -> int | None:
+        found = live.image.resolution.exported(name)
+        return live.address_of(found) if found is not None else None
 
     def offered(self, name: str) -> bool:
         """Whether an archive has a member with this name that is not in an image yet."""

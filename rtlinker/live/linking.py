@@ -118,6 +118,7 @@ class LinkingCollector(Collector):
                     prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
                     live.finish = run_constructors(live.startup, live.undo, native)
                     live.calls.remove(run_constructors)
+                    live.ran = True
                 except BaseException:
                     self._take_back(live)
                     raise
