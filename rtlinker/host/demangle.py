@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
+from rtlinker.host import libc
+
 _functions: list[ctypes._NamedFuncPointer] = []
 """__cxa_demangle and free, once they were needed."""
 
@@ -29,8 +31,8 @@ def _bind() -> bool:
             library = ctypes.CDLL("libstdc++.so.6")
         except OSError:
             return False
-        demangler, free = library["__cxa_demangle"], library["free"]
+        demangler = library["__cxa_demangle"]
         demangler.restype, demangler.argtypes = ctypes.c_void_p, [ctypes.c_char_p, *[ctypes.c_void_p] * 3]
-        free.restype, free.argtypes = None, [ctypes.c_void_p]
-        _functions.extend((demangler, free))
+        # the global scope's: a preloaded malloc's partner, which libstdc++'s own handle would not give
+        _functions.extend((demangler, libc.free))
     return True
