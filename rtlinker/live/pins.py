@@ -6,6 +6,7 @@ They are looked at again when anything is loaded or unloaded, and go when nothin
 
 from __future__ import annotations
 
+from rtlinker.live.registrations import registered
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
@@ -72,7 +73,8 @@ def used(live: LiveImage) -> list[str]:
 
 def reasons(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
     """Every reason why an image whose destructors have run must not be freed yet; see `waiting_in`."""
-    return [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting), *used(live)]
+    own = [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
+    return [*own, *registered(live), *used(live)]
 
 
 def _refers_to(live: LiveImage, names: Iterable[str]) -> bool:

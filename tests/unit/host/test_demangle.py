@@ -18,7 +18,9 @@ void *malloc(size_t size) {
   *(size_t *)block = size;
   return block + 16;
 }
-void free(void *block) { if (block && ((char *)block < arena || (char *)block >= arena + sizeof arena)) __builtin_trap(); }
+void free(void *block) {
+  if (block && ((char *)block < arena || (char *)block >= arena + sizeof arena)) __builtin_trap();
+}
 void *calloc(size_t count, size_t size) { return malloc(count * size); }
 void *realloc(void *block, size_t size) {
   void *fresh = malloc(size);
