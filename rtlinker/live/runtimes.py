@@ -7,7 +7,7 @@ link has found undefined: what somebody else defines is never taken from here.
 
 from __future__ import annotations
 
-from rtlinker.errors import UndefinedSymbolsError
+from rtlinker.errors import LinkError, UndefinedSymbolsError
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.host.search import names_in
@@ -59,6 +59,13 @@ def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoS
     Notes of the image name them; they stay open for good. Raises `error` when no runtime helps, UndefinedSymbolsError
     with the rest when they help with some names only, else what linking raises; undoing then closes them.
     """
+    try:
+        return _link_again(inputs, error, undo)
+    except LinkError as final:
+        raise final from None  # it says all that the first one said
+
+
+def _link_again(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack) -> Image:
     _refuse_the_rest(error)
     notes: list[str] = []
     scope = _open_runtimes(error, undo, notes)

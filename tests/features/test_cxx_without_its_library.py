@@ -74,3 +74,10 @@ def test_a_name_of_an_old_version_only_is_found_without_libgcc_a(compile, in_chi
     path = compile(source)
     monkeypatch.setattr("rtlinker.host.search.libgcc_archive", lambda: None)
     assert in_child(lambda: rtlinker.load(path).sse2()) == 1
+
+
+def test_an_undefined_symbol_is_one_error_with_nothing_before_it(compile):
+    path = compile('void missing(); extern "C" int *make(void) { missing(); return new int; }', "c++")
+    script = f"import rtlinker\nrtlinker.load({str(path)!r})"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=CHECKOUT, check=False)
+    assert (ran.stderr.count("Traceback"), ran.returncode) == (1, 1)
