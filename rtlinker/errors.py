@@ -210,7 +210,9 @@ class ForeignExceptionError(LinkError):
     def __init__(self, language: str, type: str = "", what: str = "", function: str = "") -> None:
         whole = f"{'foreign' if language == 'unknown' else language} exception{' ' * bool(type)}{type}"
         whole += f": {what}" if what else ""
-        headline = whole.partition("\n")[0][:72].rstrip()
+        headline = whole.partition("\n")[0]
+        if len(headline) > 72:
+            headline = headline[:69].rstrip() + "..."
         facts = [] if whole == headline else [("type", type), ("what", what)]
         super().__init__(headline, [fact for fact in [*facts, ("function", function)] if fact[1]])
         self.language = language

@@ -47,9 +47,12 @@ LONG_STRING = "std::__cxx11::basic_string<char, std::char_traits<char>, std::all
 NUMBERS: dict[bytes, type[ctypes._SimpleCData[Any]]] = {
     b"i": ctypes.c_int, b"j": ctypes.c_uint, b"l": ctypes.c_long, b"m": ctypes.c_ulong, b"x": ctypes.c_longlong,
     b"y": ctypes.c_ulonglong, b"s": ctypes.c_short, b"t": ctypes.c_ushort, b"a": ctypes.c_byte, b"h": ctypes.c_ubyte,
-    b"b": ctypes.c_bool, b"f": ctypes.c_float, b"d": ctypes.c_double,
+    b"f": ctypes.c_float, b"d": ctypes.c_double, b"e": ctypes.c_longdouble,
 }  # fmt: skip
 """Types whose value is shown as a number, by their mangled names (C++ ABI, 5.1.5.2)."""
+
+CHARACTERS = {b"c": 1, b"Du": 1, b"Ds": 2, b"Di": 4, b"w": 4}
+"""Types whose value is shown as a character, with their sizes in bytes: char, char8_t, char16_t, char32_t, wchar_t."""
 
 DEEPEST = 64
 """How many levels of base classes are followed."""
@@ -133,12 +136,22 @@ def _text(thrown: int, type: int, name: bytes) -> str:
     number = NUMBERS.get(name)
     if number is not None:
         return str(number.from_address(thrown).value)
+    if name == b"b":
+        return "true" if ctypes.c_bool.from_address(thrown).value else "false"
+    if name in CHARACTERS:
+        return _character(int.from_bytes(ctypes.string_at(thrown, CHARACTERS[name]), "little"))
     if name in {b"PKc", b"Pc"}:
         return _string(_word(thrown))
     if name == STRING:
         return ctypes.string_at(_word(thrown), _word(thrown + 8)).decode("utf-8", "replace")
     base = _standard_part(thrown, type, DEEPEST)
     return _what(base) if base and get_ident() not in _asking else ""
+
+
+def _character(code: int) -> str:
+    """A character; one that cannot be shown, or is only a part of one, as its number."""
+    shown = chr(code) if code < 0x80 or 0xA0 <= code <= 0x10FFFF else ""
+    return shown if shown.isprintable() and shown else str(code)
 
 
 def _standard_part(object: int, type: int, depth: int) -> int:

@@ -32,6 +32,12 @@ const char *liars_what(const void *) { throw Liar(); }
 int limited(int x, int *count) { Counted local{count}; if (x > 2) throw std::runtime_error("too big"); return x; }
 void an_int() { throw 42; }
 void a_double() { throw 2.5; }
+void a_bool() { throw true; }
+void a_char() { throw 'x'; }
+void a_zero() { throw '\\0'; }
+void a_wide() { throw L'\\u00e9'; }
+void a_half() { throw u'\\u20ac'; }
+void a_long_double() { throw 1.5L; }
 void a_text() { throw "text"; }
 void a_string() { throw std::string("a string that is too long to be short"); }
 void a_plain() { throw Plain(); }
@@ -53,6 +59,12 @@ int apply(int (*f)(int), int x, int *count) { Counted local{count}; return f(x) 
 WHAT = {
     "an_int": ("int", "42"),
     "a_double": ("double", "2.5"),
+    "a_bool": ("bool", "true"),
+    "a_char": ("char", "x"),
+    "a_zero": ("char", "0"),
+    "a_wide": ("wchar_t", "\u00e9"),
+    "a_half": ("char16_t", "\u20ac"),
+    "a_long_double": ("long double", "1.5"),
     "a_text": ("char const*", "text"),
     "a_string": ("std::string", "a string that is too long to be short"),
     "a_plain": ("Plain", ""),
@@ -100,7 +112,7 @@ def test_destructors_of_locals_run_before_python_goes_on(loaded, in_child):
 
 def test_a_long_text_is_cut_in_the_first_line_only(loaded, in_child):
     error = in_child(lambda: left(loaded().a_long_text))
-    assert len(error.headline) == 72
+    assert (len(error.headline), error.headline[-4:]) == (72, "x...")
     assert dict(error.facts)["what"] == "x" * 100 + "\nend"
 
 
