@@ -10,6 +10,7 @@ import struct
 
 from rtlinker.bind.ctype import FunctionType, declare, size_of
 from rtlinker.dwarf import constants as c
+from rtlinker.dwarf.aliases import called
 from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.facts import Fact
 
@@ -116,7 +117,7 @@ class Declarations:
     def _look_up(self, tag: int, name: str) -> CType | None:
         def work() -> CType | None:
             types = self._reader()
-            entry = self._found[tag].get(name)
+            entry = called(self._found[tag], name)
             if entry is None:
                 return self._static_local(types, name) if tag == c.TAG_VARIABLE and "." in name else None
             return types.function(entry) if tag == c.TAG_SUBPROGRAM else types.of(entry)
@@ -208,11 +209,10 @@ class Declarations:
 
         types = self._reader()
         keyword, _, plain_name = name.rpartition(" ")
-        tags = _NAMED.get(keyword, ())
         found: CType | None = None
         for unit in self._units:
             for offset, tag in unit.below(unit.top.end):
-                if tag in tags and Entry(unit, offset).text(c.AT_NAME) == plain_name:
+                if tag in _NAMED.get(keyword, ()) and Entry(unit, offset).text(c.AT_NAME) == plain_name:
                     ctype = types.at((unit.section, offset))
                     if size_of(ctype) is not None:
                         return ctype

@@ -23,6 +23,7 @@ from rtlinker.bind.ctype import (
 from rtlinker.bind.spelling import NO_REGISTER
 from rtlinker.dwarf import constants as c
 from rtlinker.dwarf.abbreviations import uleb
+from rtlinker.dwarf.aliases import is_passed
 from rtlinker.dwarf.entries import Entry
 
 TYPE_CHECKING = False
@@ -178,12 +179,15 @@ class TypeReader:
         parameters: list[Parameter] = []
         more = False
         source = self.abstract(entry)
+        symbol = entry.text(c.AT_LINKAGE_NAME) or ""
         if source.abbreviation.children:
             for offset, tag in source.unit.below(source.end):
                 if tag == c.TAG_FORMAL_PARAMETER:
                     child = Entry(source.unit, offset)
                     named = self.holder(child, c.AT_NAME)
-                    parameters.append(Parameter(named.text(c.AT_NAME) if named else None, self.of(child)))
+                    name = named.text(c.AT_NAME) if named else None
+                    if not name or name[:2] != "__" or is_passed(name, symbol):
+                        parameters.append(Parameter(name, self.of(child)))
                 elif tag == c.TAG_UNSPECIFIED_PARAMETERS:
                     more = True
         language = source.unit.top.number(c.AT_LANGUAGE)

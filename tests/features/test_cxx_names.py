@@ -1,5 +1,7 @@
 """C++ names may be written as C++ writes them, wherever a name is asked for."""
 
+import ctypes
+
 import pytest
 
 import rtlinker
@@ -94,3 +96,38 @@ def test_given_symbols_take_cxx_names(compile, in_child):
     given = [{"ns::hook(int)": (lambda x: x + 5, "int(int)")}, {"ns::hook": lambda x: x + 5}]
     for symbols in given:
         assert in_child(lambda symbols=symbols: rtlinker.load(path, symbols=symbols).call(2)) == 7
+
+
+CONSTRUCTED = """
+#include <cstdio>
+namespace ns {
+struct Base { int value; Base(int x); ~Base(); };
+Base::Base(int x) : value(x) {}
+Base::~Base() { value = -1; }
+struct fC1E { static int get(int); };
+int fC1E::get(int x) { return x; }
+struct Virtual : virtual Base { Virtual(char c); };
+Virtual::Virtual(char c) : Base(c) {}
+}
+"""
+
+
+def test_both_names_of_a_constructor_and_a_destructor_are_typed(compile, in_child):
+    for compiler in ("g++", "clang++"):
+        for level in ("-O0", "-O2"):
+            path = compile(CONSTRUCTED, "c++", flags=level, compiler=compiler)
+
+            def call(path=path):
+                library = rtlinker.load(path)
+                names = ["_ZN2ns4BaseC1Ei", "_ZN2ns4BaseC2Ei", "_ZN2ns4BaseD1Ev", "_ZN2ns4BaseD2Ev"]
+                types = [str(library[name].prototype) for name in names]
+                room = (ctypes.c_int * 1)()
+                library["ns::Base::Base(int)"](room, 7)
+                virtual = [library[f"_ZN2ns7VirtualC{kind}Ec"].prototype.count(",") + 1 for kind in "12"]
+                return types, room[0], virtual
+
+            types, value, virtual = in_child(call)
+            assert value == 7
+            assert all(each.startswith("void ") and "Base *" in each for each in types), types
+            assert types[0].endswith("int x)")
+            assert virtual == [2, 3]  # the table of virtual bases is passed, too
