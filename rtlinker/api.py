@@ -53,9 +53,12 @@ def load(
     `library.linker.start()`.
 
     Raises LinkError subclasses for what cannot be read or linked and OSError for files; the process is then as it was.
+    TypeError when there is nothing to load, or a text where several are asked for.
     """
-    if isinstance(libraries, str):
-        raise TypeError(f"libraries must be several names, not the text {libraries!r}: libraries=[{libraries!r}]")
+    _check(symbols, libraries=libraries, directories=directories, whole_archives=whole_archives)
+    libraries, whole_archives = tuple(libraries), tuple(whole_archives)
+    if not (paths or libraries or whole_archives):
+        raise TypeError("nothing to load: give at least one object, archive or library")
     linker = Linker(process_first=process_first)
     try:
         for name, value in (symbols or {}).items():
@@ -78,3 +81,12 @@ def load(
         raise
     shown = [path if isinstance(path, (str, os.PathLike)) else "<bytes>" for path in paths]
     return Library(linker, ", ".join(os.path.basename(path) for path in shown) or "nothing")  # noqa: PTH119
+
+
+def _check(symbols: object, **several: object) -> None:
+    """Raise TypeError for a text or path in place of several, which would be taken apart, and for names without."""
+    for name, value in several.items():
+        if isinstance(value, (str, bytes, os.PathLike)):
+            raise TypeError(f"{name} must be several names, not the text {value!r}: {name}=[{value!r}]")
+    if symbols is not None and not hasattr(symbols, "items"):
+        raise TypeError(f"symbols must be a mapping of names to addresses or callables, not {type(symbols).__name__}")

@@ -9,6 +9,7 @@ from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.live.collect import LOCK
 from rtlinker.live.found import Found, room
+from rtlinker.live.linker import leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -264,7 +265,8 @@ class Library:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.unload()
+        """Unload; an exception on its way out goes on, with a note if unloading is refused."""
+        leave(self.unload, error)
 
 
 def _cxx_statics(live: LiveImage) -> Iterable[str]:

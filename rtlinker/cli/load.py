@@ -77,7 +77,7 @@ def _link(words: Words) -> Library:
         elif option == "whole-archive":
             linker.load(value, whole=True)
         elif option == "l":
-            linker.load(library_path(value, directories), shared=True)
+            linker.load(library_path(value, directories, "-L"), shared=True)
     name = words.one("SYMBOL")
     root = name if linker.offered(name) else linker.symbol_called(name)
     linker.resolve((root,) if root else (), start=False)

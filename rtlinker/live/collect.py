@@ -127,7 +127,7 @@ class Collector:
                 if self._load_script(path):
                     return
                 facts = [("library", path), ("reason", str(error))]
-                raise LinkError("shared library cannot be loaded", facts) from None
+                raise LinkError("shared library cannot be loaded", facts, _meant(path)) from None
             self._handles.append(handle)
             if os.path.basename(path).startswith(THREADED):  # noqa: PTH119
                 dynamic.keep_library(path)
@@ -240,6 +240,16 @@ class Collector:
     def _open(self) -> None:
         if self.closed:
             raise LinkError("the linker is closed", hint="make a new one")
+
+
+def _meant(name: str) -> str | None:
+    """What to load instead of `stdc++`, where somebody wrote what goes behind ld's -l."""
+    from rtlinker.host.search import find_library
+
+    found = find_library(name) if "/" not in name else None
+    if found is None:
+        return None
+    return f'what -l {name} means is {"load_archive" if found.endswith(".a") else "load_library"}("{found}")'
 
 
 def _listed(path: str, entry: ScriptEntry, directories: list[str]) -> str:

@@ -179,8 +179,11 @@ class LastSource:
         return source.object_at(place)
 
 
-def library_path(name: str, directories: Sequence[str]) -> str:
-    """The file that ld's -l means; a name with a slash is the file itself. Raises LinkError when there is none."""
+def library_path(name: str, directories: Sequence[str], option: str = "directories=") -> str:
+    """The file that ld's -l means; a name with a slash is the file itself. Raises LinkError when there is none.
+
+    `option` is where the caller was to name more directories, for the hint.
+    """
     if "/" in name:
         return name
     from rtlinker.host.search import find_library
@@ -188,7 +191,6 @@ def library_path(name: str, directories: Sequence[str]) -> str:
     found = find_library(name, directories)
     if found is None:
         places = "\n".join(directories) or "the system's usual directories"
-        raise LinkError(
-            "library not found", [("name", f"-l {name}"), ("searched", places)], "add -L with its directory"
-        )
+        facts = [("name", f"-l {name}"), ("searched", places)]
+        raise LinkError("library not found", facts, f"add its directory with {option}")
     return found

@@ -21,6 +21,7 @@ from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -173,11 +174,29 @@ class LinkerCore(LinkingCollector):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        """Close; an exception on its way out goes on, with a note if closing is refused."""
+        leave(self.close, error)
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<rtlinker.{type(self).__name__}, closed>"
+        images, waiting = len(self.images), len(self._pending)
+        images_text = f"{images:,} image{'s' * (images != 1)}"
+        return f"<rtlinker.{type(self).__name__}: {images_text}, {waiting:,} object{'s' * (waiting != 1)} waiting>"
 
     def pulls(self) -> list[Pull]:
         """Why each archive member is in an image: which symbol of which object asked for it."""
         return [pull for live in self.images for pull in live.image.resolution.pulls]
+
+
+def leave(close: Callable[[], None], error: BaseException | None) -> None:
+    """Close at the end of a `with` block. The block's own exception wins over a refusal, and tells it in a note."""
+    try:
+        close()
+    except LinkError as refusal:
+        if error is None:
+            raise
+        error.add_note(f"not unloaded: {refusal}")
 
 
 def _wanted_without(live: LiveImage, name: str) -> set[str]:
