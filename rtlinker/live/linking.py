@@ -59,7 +59,7 @@ class LinkingCollector(Collector):
                     undo.run()
                 elif not live.started and not live.closed:  # an older one has failed, or an interrupt came
                     self._take_back(live)
-                if isinstance(error, UndefinedSymbolsError):
+                if live is None and isinstance(error, UndefinedSymbolsError):
                     self._hint(error)
                 raise
 
