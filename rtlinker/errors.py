@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 SHOWN = 10
 """How many items of a long list an error text shows before it only counts the rest."""
@@ -72,20 +72,25 @@ class UnsupportedError(LinkError):
 
 
 class UndefinedSymbol:
-    """One name nobody defines: `name`, `referrers` (texts such as `a.o:(.text+0x1a) in draw`), `hint` or None."""
+    """One name nobody defines: `name`, `referrers` (texts such as `a.o:(.text+0x1a) in draw`), `hint` or None.
 
-    __slots__ = ("hint", "name", "referrers")
+    `name` is the symbol; `readable` makes of it what people write, or None, when somebody reads the text.
+    """
+
+    __slots__ = ("hint", "name", "readable", "referrers")
 
     def __init__(self, name: str, referrers: Sequence[str], hint: str | None = None) -> None:
         self.name = name
         self.referrers = tuple(referrers)
         self.hint = hint
+        self.readable: Callable[[str], str | None] | None = None
 
     def __repr__(self) -> str:
         return f"UndefinedSymbol({self.name!r}, {self.referrers!r}, {self.hint!r})"
 
     def __str__(self) -> str:
-        lines = [self.name]
+        full = self.readable(self.name) if self.readable else None
+        lines = [f"{full}  ({self.name})" if full else self.name]
         lines += [f"  referred to by {referrer}" for referrer in self.referrers[:3]]
         if len(self.referrers) > 3:
             lines.append(f"  and {len(self.referrers) - 3:,} more places")
@@ -102,16 +107,24 @@ class UndefinedSymbolsError(LinkError):
 
     def __init__(self, symbols: Sequence[UndefinedSymbol], library: str | None = None) -> None:
         count = len(symbols)
-        facts = [("symbol", str(symbol)) for symbol in symbols[:SHOWN]]
-        if count > SHOWN:
-            facts.append(("", f"and {count - SHOWN:,} more"))
         headline = "undefined symbol" if count == 1 else f"{count:,} undefined symbols"
         if library is not None:
             headline = "no such symbol"
-            facts.append(("library", library))
-        super().__init__(headline, facts)
         self.symbols = tuple(symbols)
         self.library = library
+        super().__init__(headline, self._rows())
+
+    def __str__(self) -> str:
+        self.facts = self._rows()  # what has been learnt of the symbols since
+        return super().__str__()
+
+    def _rows(self) -> tuple[tuple[str, str], ...]:
+        rows = [("symbol", str(symbol)) for symbol in self.symbols[:SHOWN]]
+        if len(self.symbols) > SHOWN:
+            rows.append(("", f"and {len(self.symbols) - SHOWN:,} more"))
+        if self.library is not None:
+            rows.append(("library", self.library))
+        return tuple(rows)
 
 
 class DuplicateSymbolError(LinkError):

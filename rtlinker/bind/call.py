@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from rtlinker.bind.home import Owner
 
 
+def _plain_name(symbol: str) -> str:
+    from rtlinker.live.mangled import plain_name
+
+    return plain_name(symbol)
+
+
 class Function:
     """A C function: `add(2, 3)`, also by the parameters' names; its docstring is its C declaration.
 
@@ -42,7 +48,7 @@ class Function:
         self.ctype = type
         self.owner = owner
         self.__name__ = self.__qualname__ = name
-        self.__doc__ = self.prototype
+        self.__doc__ = declare(type, name if name[:2] != "_Z" else _plain_name(name))
         # asked of the type: a library looks unknown attributes up among the symbols of its objects
         self._running: list[object] = getattr(owner, "calls", []) if hasattr(owner.__class__, "calls") else []
         self._call: Callable[[tuple[object, ...]], object] | None = None
@@ -87,7 +93,7 @@ class Function:
         return tuple(found)
 
     def __repr__(self) -> str:
-        return f"<function {self.prototype} at {self.address:#x}>"
+        return f"<function {self.__doc__} at {self.address:#x}>"
 
 
 class Data:
@@ -106,7 +112,7 @@ class Data:
         self.owner = owner
         self.__name__ = name
         self.type = declare(type)
-        self.__doc__ = declare(type, name)
+        self.__doc__ = declare(type, name if name[:2] != "_Z" else _plain_name(name))
         self._home = Home(owner, writable=not is_const(type))
 
     @property

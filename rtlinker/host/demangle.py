@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 
-from rtlinker.host import libc
+from rtlinker.host import dynamic, libc
+
+LIBRARY = "libstdc++.so.6"
 
 _functions: list[ctypes._NamedFuncPointer] = []
 """__cxa_demangle and free, once they were needed."""
@@ -24,11 +26,18 @@ def demangle(name: str) -> str | None:
         free(text)
 
 
+def readable(name: str) -> str:
+    """The same where libstdc++ is loaded already, else the name as it is: the process does not change."""
+    if not name.startswith("_Z") or not (_functions or dynamic.is_open(LIBRARY)):
+        return name
+    return demangle(name) or name
+
+
 def _bind() -> bool:
     """Find the two functions; False where there is no libstdc++, which stays loaded once it was needed."""
     if not _functions:
         try:
-            library = ctypes.CDLL("libstdc++.so.6")
+            library = ctypes.CDLL(LIBRARY)
         except OSError:
             return False
         demangler = library["__cxa_demangle"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtlinker.elf.constants import SHF_ALLOC
+from rtlinker.host.demangle import readable
 from rtlinker.link.chains import CHAINS
 
 TYPE_CHECKING = False
@@ -21,7 +22,7 @@ def describe(images: Sequence[Image], address: int) -> str | None:
 
     place = examine(address)
     if place.symbol:
-        return f"{place.symbol}+{place.offset:#x} ({place.library})"
+        return f"{readable(place.symbol)}+{place.offset:#x} ({place.library})"
     return f"({place.library})" if place.library else None
 
 
@@ -36,10 +37,10 @@ def _in_image(image: Image, offset: int) -> str:
             ):
                 continue
             name, at = _function(object.symbols, index, offset - start) or (sections.names[index], offset - start)
-            return f"{name}+{at:#x} ({object.name})"
+            return f"{readable(name)}+{at:#x} ({object.name})"
     for key, (stub, _) in image.layout.stubs.items():
         if stub <= offset < stub + 16:
-            return f"stub of {key}+{offset - stub:#x}"
+            return f"stub of {readable(str(key))}+{offset - stub:#x}"
     for section, name in CHAINS.items():
         start, end = image.layout.bounds.get(section, (0, 0))
         if start <= offset < end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtlinker.errors import SHOWN, UndefinedSymbolsError
+from rtlinker.host.demangle import demangle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,15 +41,28 @@ def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
             symbol.hint = _sanitizer_hint(base, libraries.get(base, []))
         elif base.startswith("__gcov_"):
             symbol.hint = "libgcov.a has it, for code compiled with --coverage: add -l gcov"
+        elif base.startswith(("llvm_gcda_", "llvm_gcov_", "__llvm_profile_")):
+            symbol.hint = _coverage_hint()
         elif libraries.get(base):
             symbol.hint = _library_hint(libraries[base])
-    rebuilt = UndefinedSymbolsError(error.symbols)
-    error.facts = rebuilt.facts
+    for symbol in symbols:
+        symbol.readable = demangle
 
 
 def preload_hint(library: str) -> str:
     """What to do about a runtime that must be there before the program starts."""
     return f"start the program with LD_PRELOAD={library}: a sanitizer must be there from the start"
+
+
+def _coverage_hint() -> str:
+    """What clang's --coverage needs, which is installed where clang's own files are."""
+    from pathlib import Path
+
+    archive = "libclang_rt.profile-x86_64.a"
+    patterns = ("llvm-*/lib/clang/*/lib/linux/", "clang/*/lib/linux/")
+    found = sorted(str(path) for pattern in patterns for path in Path("/usr/lib").glob(pattern + archive))
+    file = found[-1] if found else archive
+    return f"clang's profile runtime has it, for code compiled with --coverage: add -w {file}"
 
 
 def _sanitizer_hint(name: str, paths: Sequence[str]) -> str:

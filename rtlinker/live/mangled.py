@@ -8,7 +8,7 @@ without parameters. Blanks beside punctuation do not matter, and `std::string` s
 from __future__ import annotations
 
 from rtlinker.errors import LinkError
-from rtlinker.host.demangle import demangle
+from rtlinker.host.demangle import demangle, readable
 from rtlinker.link.scope import Table
 
 TYPE_CHECKING = False
@@ -96,6 +96,13 @@ def spellings(full: str) -> set[str]:
         start = _after_type(head)
         ways |= {head, plain, full[start:], head[start:], plain[start:]}
     return {tight(way) for way in ways}
+
+
+def plain_name(symbol: str) -> str:
+    """`ns::twice<int>` for the symbol of `int ns::twice<int>(int)`; a name that is not C++ as it is."""
+    full = readable(symbol)
+    opening = _parameters(full) if full != symbol else -1
+    return full[_after_type(full[:opening]) : opening] if opening > 0 else full
 
 
 def tight(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from rtlinker.errors import LinkError, UndefinedSymbolsError
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
+from rtlinker.host.demangle import readable
 from rtlinker.host.search import names_in
 from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Definition
@@ -143,4 +144,4 @@ def _of_any_version(library: LoadedLibrary, name: str) -> FoundSymbol | None:
 def _listed(names: list[str]) -> str:
     """The shortest name for all of them: C++ names can fill a screen."""
     more = f" and {len(names) - 1} more of the missing names" if len(names) > 1 else ""
-    return min(names, key=len) + more
+    return readable(min(names, key=len)) + more

@@ -201,3 +201,12 @@ def test_every_indirect_target_is_marked_for_cet(compile, in_child, compiler):
         return [string_at(both(which), 4) for which in (0, 1)]
 
     assert in_child(call) == [b"\xf3\x0f\x1e\xfa"] * 2
+
+
+def test_coverage_of_clang_says_what_it_needs(compile):
+    path = compile(ANSWER, flags=["--coverage"], compiler="clang")
+    with pytest.raises(rtlinker.UndefinedSymbolsError) as caught:
+        rtlinker.load(path)
+    hints = {symbol.hint for symbol in caught.value.symbols if symbol.name.startswith("llvm_g")}
+    assert all("libclang_rt.profile-x86_64.a" in hint for hint in hints)
+    assert hints

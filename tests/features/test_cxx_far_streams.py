@@ -22,5 +22,7 @@ def test_cout_in_32_bits_is_refused_with_the_remedy(compile, in_child):
     path = compile(SOURCE, "c++", ["-fno-pic"])
     with pytest.raises(rtlinker.RelocationError) as caught:
         in_child(lambda: rtlinker.load(path))
-    assert "_ZSt4cout" in caught.value.target
+    assert "std::cout (_ZSt4cout)" in caught.value.target
     assert "compile with -fPIC" in caught.value.hint
+    assert "-fPIE" in caught.value.hint
+    assert "static archive" in caught.value.hint

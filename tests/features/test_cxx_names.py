@@ -131,3 +131,27 @@ def test_both_names_of_a_constructor_and_a_destructor_are_typed(compile, in_chil
             assert all(each.startswith("void ") and "Base *" in each for each in types), types
             assert types[0].endswith("int x)")
             assert virtual == [2, 3]  # the table of virtual bases is passed, too
+
+
+def test_an_undefined_symbol_is_shown_as_people_write_it(compile, in_child):
+    path = compile("namespace ns { int hook(int); } int use(int x) { return ns::hook(x); }", "c++")
+    with pytest.raises(rtlinker.UndefinedSymbolsError) as caught:
+        in_child(rtlinker.load, path)
+    (symbol,) = caught.value.symbols
+    assert symbol.name == "_ZN2ns4hookEi"
+    assert "symbol  ns::hook(int)  (_ZN2ns4hookEi)\n" in str(caught.value)
+
+
+def test_functions_and_places_are_shown_as_people_write_them(compile, in_child):
+    path = compile(FORMS, "c++", name="shown.o")
+
+    def call():
+        library = rtlinker.load(path)
+        function, datum = library["twice<int>"], library["ns::value"]
+        place = library.linker.describe(function.address)
+        return function.__name__, function.__doc__, repr(function), datum.__doc__, place
+
+    name, text, shown, datum, place = in_child(call)
+    assert (name, text, datum) == ("_Z5twiceIiET_S0_", "int twice<int>(int x)", "int ns::value")
+    assert shown.startswith("<function int twice<int>(int x) at 0x")
+    assert place.startswith("int twice<int>(int)+0x0 (")
