@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.cli.command import JSON, Command, Positional, Words
+from rtlinker.cli.command import JSON, Command, Option, Positional, Words
 from rtlinker.errors import BadObjectError
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ COMMAND = Command(
     "inspect",
     "sections, symbols, relocations, what is undefined and who would provide it",
     (Positional("FILE", "an object (.o) or an archive (.a)"),),
-    (JSON,),
+    (Option(("-C", "--demangle"), "show C++ names as people write them, as nm -C does"), JSON),
     (
         ("rtlinker inspect add.o", "tables for people"),
         ("rtlinker inspect add.o --json | jq .undefined", "the same as data"),
@@ -31,14 +31,16 @@ def run(words: Words) -> int:
     data = read_file(path)
     if sort_of(data) == "archive":
         seen = _archive(path, read_archive_source(data, path))
-        tables = inspection.archive_tables(seen)
+        tables = inspection.archive_tables
     else:
         from rtlinker.elf.reader import read_object
 
         if sort_of(data) == "script":
             raise BadObjectError(path, "a linker script, which only names other files", hint="inspect one of those")
         seen = inspection.inspect_object(read_object(data, path), _provider())
-        tables = inspection.object_tables(seen)
+        tables = inspection.object_tables
+    if words.has("demangle"):
+        seen = _demangled(seen)
     if words.has("json"):
         import json
 
@@ -46,8 +48,19 @@ def run(words: Words) -> int:
     else:
         from rtlinker.cli.output import print_tables
 
-        print_tables(tables)
+        print_tables(tables(seen))
     return 0
+
+
+def _demangled(seen: Any) -> Any:
+    """The same data with every symbol readable; sections and files keep their names."""
+    from rtlinker.host.demangle import demangle
+
+    if isinstance(seen, dict):
+        return {key: _demangled(value) for key, value in seen.items()}
+    if isinstance(seen, list):
+        return [_demangled(value) for value in seen]
+    return (demangle(seen) or seen) if isinstance(seen, str) else seen
 
 
 def _archive(path: str, source: Any) -> dict[str, Any]:

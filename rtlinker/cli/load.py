@@ -14,6 +14,8 @@ from rtlinker.cli.command import JSON, Command, Option, Positional, Usage, Words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rtlinker.library import Library
     from rtlinker.live.found import Found
 
@@ -51,8 +53,7 @@ def run(words: Words) -> int:
     try:
         found = library.find(name)
     finally:
-        for note in library.notes:
-            print(f"note: {note}", file=sys.stderr)
+        _tell(library.notes)
     if words.has("address"):
         if words.arguments["ARG"]:
             raise Usage("--address takes no arguments for the symbol")
@@ -60,6 +61,16 @@ def run(words: Words) -> int:
     from rtlinker.cli.call import call_in_child
 
     return call_in_child(library, found, words)
+
+
+def _tell(notes: Sequence[str]) -> None:
+    """Print notes, but for those that every C++ object brings with it: g++ says nothing of its runtime either."""
+    if notes:
+        from rtlinker.live.runtimes import is_usual
+
+        for note in notes:
+            if not is_usual(note):
+                print(f"note: {note}", file=sys.stderr)
 
 
 def _link(words: Words) -> Library:

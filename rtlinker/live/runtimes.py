@@ -36,6 +36,11 @@ The beginnings are those of the Itanium C++ ABI and of libgcc.
 """
 
 
+def is_usual(note: str) -> bool:
+    """Whether a note only tells of a runtime that compilers link without being told, as all of these are."""
+    return any(note.startswith(f"{soname}, the {whose} runtime, was opened") for soname, whose, _ in RUNTIMES)
+
+
 class RuntimeScope(ProcessScope):
     """The process, and for some names that it does not have a run-time library."""
 

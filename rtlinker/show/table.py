@@ -1,4 +1,4 @@
-"""Tables as text: columns as wide as their widest cell, numbers to the right."""
+"""Tables as text: columns as wide as their widest cell of usual length, numbers to the right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from rtlinker.facts import Fact
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+WIDEST = 40
+"""How wide a column becomes at most: a longer cell, such as a C++ name, only makes its own line longer."""
 
 
 class Table(Fact):
@@ -21,7 +25,8 @@ class Table(Fact):
         if not self.rows:
             return f"{self.title}: none"
         heads = tuple(head.lstrip(">") for head in self.heads)
-        widths = [max(len(row[at]) for row in (heads, *self.rows)) for at in range(len(heads))]
+        columns = [[len(row[at]) for row in (heads, *self.rows)] for at in range(len(heads))]
+        widths = [min(max(column), WIDEST) for column in columns]
         lines = [self.title] if self.title else []
         for row in (heads, *self.rows):
             cells = [

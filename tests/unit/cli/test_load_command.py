@@ -256,3 +256,17 @@ def test_a_closed_standard_output_is_no_bug_of_ours(tmp_path):
     for redirection, code in ((">&-", 0), (">/dev/full", 1)):
         ended = subprocess.run(["bash", "-c", f"{command} {redirection}"], capture_output=True, text=True, check=False)
         assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
+
+
+def test_inspect_shows_cxx_names_as_people_write_them_when_asked(compile, rtlinker_command):
+    path = compile("namespace ns { int hook(int); } int use(int x) { return ns::hook(x); }", "c++")
+    assert "_ZN2ns4hookEi" in rtlinker_command("inspect", path).stdout
+    seen = json.loads(rtlinker_command("inspect", path, "-C", "--json").stdout)
+    assert [row["name"] for row in seen["undefined"]] == ["ns::hook(int)"]
+    assert "_ZN2ns4hookEi" not in rtlinker_command("inspect", path, "--demangle").stdout
+
+
+def test_a_long_name_widens_its_own_line_only(compile, rtlinker_command):
+    name = "n" * 200
+    lines = rtlinker_command("inspect", compile(f"int {name}, small;")).stdout.splitlines()
+    assert all(len(line) < 120 for line in lines if name not in line)
