@@ -65,12 +65,12 @@ def _calling(library: Library, found: Found, words: Words) -> Callable[[], int]:
     given = words.arguments["ARG"]
     function = _typed(library, found, words.last("sig"))
     if function is None:
+        from rtlinker.host.demangle import readable
+
         arguments: list[object] = [guess(word) for word in given]
         function = Function(found.address, untyped(arguments), found.name, found.live)
-        print(
-            f"note: {found.name} has no debug information: {_assumed(function.ctype)} assumed, --sig says better",
-            file=sys.stderr,
-        )
+        assumed = f"{_assumed(function.ctype)} assumed, --sig says better"
+        print(f"note: {readable(found.name)} has no debug information: {assumed}", file=sys.stderr)
     else:
         arguments = _converted(function, given)
 

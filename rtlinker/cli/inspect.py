@@ -55,12 +55,13 @@ def run(words: Words) -> int:
 def _demangled(seen: Any) -> Any:
     """The same data with every symbol readable; sections and files keep their names."""
     from rtlinker.host.demangle import demangle
+    from rtlinker.live.mangled import abbreviated
 
     if isinstance(seen, dict):
         return {key: _demangled(value) for key, value in seen.items()}
     if isinstance(seen, list):
         return [_demangled(value) for value in seen]
-    return (demangle(seen) or seen) if isinstance(seen, str) else seen
+    return abbreviated(demangle(seen) or seen) if isinstance(seen, str) else seen
 
 
 def _archive(path: str, source: Any) -> dict[str, Any]:

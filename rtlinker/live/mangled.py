@@ -105,11 +105,16 @@ def plain_name(symbol: str) -> str:
     return full[_after_type(full[:opening]) : opening] if opening > 0 else full
 
 
-def tight(name: str) -> str:
-    """A C++ name without the blanks that mean nothing, and with abbreviations for what they stand for."""
+def abbreviated(name: str) -> str:
+    """A C++ name with `std::string` for what it stands for."""
     for long, short in reversed(ABBREVIATED):
         name = name.replace(long, short)
-    parts = name.split()
+    return name
+
+
+def tight(name: str) -> str:
+    """A C++ name without the blanks that mean nothing, and with abbreviations for what they stand for."""
+    parts = abbreviated(name).split()
     text = parts[0] if parts else ""
     for part in parts[1:]:
         words = _is_word(text[-1]) and _is_word(part[0])

@@ -100,7 +100,10 @@ def _relocations(object: Object) -> list[dict[str, Any]]:
 
 
 def object_tables(seen: dict[str, Any]) -> list[Table]:
-    """The same as tables for people. The relocation tables of debug sections and the null entries are left out."""
+    """The same as tables for people. The relocation tables of debug sections and the null entries are left out.
+
+    Names of more than 100 characters lose their middle: templates of C++ have names of thousands.
+    """
     sections = [
         (str(row["index"]), row["name"], row["type"], row["access"], f"{row['size']:#x}", str(row["align"]))
         for row in seen["sections"]
@@ -127,11 +130,20 @@ def object_tables(seen: dict[str, Any]) -> list[Table]:
         (row["name"], "weak" if row["weak"] else "", row["provider"] or "nobody known") for row in seen["undefined"]
     ]
     return [
-        Table("sections", (">index", "name", "type", "access", ">size", ">align"), sections),
-        Table("symbols", ("name", "bind", "type", "visibility", "section", ">value", ">size"), symbols),
-        Table("relocations", ("site", "rule", "formula", "target"), relocations),
-        Table("undefined", ("name", "", "provided by"), undefined),
+        Table("sections", (">index", "name", "type", "access", ">size", ">align"), _cut(sections)),
+        Table("symbols", ("name", "bind", "type", "visibility", "section", ">value", ">size"), _cut(symbols)),
+        Table("relocations", ("site", "rule", "formula", "target"), _cut(relocations)),
+        Table("undefined", ("name", "", "provided by"), _cut(undefined)),
     ]
+
+
+LONGEST = 100
+
+
+def _cut(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows whose cells have at most LONGEST characters: of longer ones the start and the end."""
+    half = (LONGEST - 3) // 2
+    return [tuple(f"{cell[:half]}...{cell[-half:]}" if len(cell) > LONGEST else cell for cell in row) for row in rows]
 
 
 def _target(row: dict[str, Any]) -> str:

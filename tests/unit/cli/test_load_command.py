@@ -268,5 +268,18 @@ def test_inspect_shows_cxx_names_as_people_write_them_when_asked(compile, rtlink
 
 def test_a_long_name_widens_its_own_line_only(compile, rtlinker_command):
     name = "n" * 200
-    lines = rtlinker_command("inspect", compile(f"int {name}, small;")).stdout.splitlines()
-    assert all(len(line) < 120 for line in lines if name not in line)
+    seen = rtlinker_command("inspect", compile(f"int {name}, small;"))
+    assert all(len(line) < 120 for line in seen.stdout.splitlines() if "nnn" not in line)
+
+
+def test_the_tables_of_inspect_show_both_ends_of_long_names(compile, rtlinker_command):
+    path = compile(f"int start{'n' * 500}end(void) {{ return 1; }}", flags="-ffunction-sections")
+    seen = rtlinker_command("inspect", path).stdout
+    assert max(map(len, seen.splitlines())) < 300
+    assert "  startnnn" in seen
+    assert "nnnend " in seen
+
+
+def test_the_note_about_types_names_a_function_as_it_was_asked_for(compile, rtlinker_command):
+    path = compile("int twice(int n) { return 2 * n; }", "c++", flags="-g0")
+    assert rtlinker_command("load", path, "twice(int)", "2").stderr.startswith("note: twice(int) has no debug")
