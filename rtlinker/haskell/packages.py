@@ -77,6 +77,13 @@ class Packages:
         """The package that a name is of; None when it is not installed, or the program's own."""
         return None if name.package == MAIN else self.by_unit.get(name.package)
 
+    def unit(self, unit: str) -> Package:
+        """The package of a unit that must be there. Raises LinkError when it is not installed."""
+        if unit not in self.by_unit:
+            facts = [("package", unit), ("compiler", f"GHC {self.compiler.version}")]
+            raise LinkError("haskell package is not installed", facts)
+        return self.by_unit[unit]
+
     def closure(self, packages: Sequence[Package]) -> list[Package]:
         """The packages and all that they need, each once and after those that it needs.
 

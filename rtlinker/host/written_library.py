@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import ctypes
 import os
+from itertools import count
 
 from rtlinker.host import dynamic
 
+serial = count()
+"""Numbers that no written library has had."""
 
-def open_written_library(content: bytes, number: int) -> tuple[int, str]:
-    """The handle of a library with these bytes, and the path by which ld.so knows it. `number` must be a new one.
 
-    Nobody else sees its symbols; its own are looked for in the libraries it needs before the global scope.
-    `dynamic.close_library` undoes it. Raises OSError with the dynamic linker's own words.
+def open_written_library(content: bytes, number: int, visible: bool = False) -> tuple[int, str]:
+    """The handle of a library with these bytes, and the path by which ld.so knows it. `number` is one of `serial`.
+
+    `visible`: its symbols, and those of the libraries that it needs, join the global scope; else its own references
+    are looked for in those libraries before the global scope. `dynamic.close_library` undoes it. Raises OSError with
+    the dynamic linker's own words.
     """
     file = os.memfd_create("rtlinker", os.MFD_CLOEXEC)
     try:
         if os.write(file, content) != len(content):
             raise OSError(f"no memory for a library of {len(content):,} bytes")
         path = f"/proc/{os.getpid()}/fd/{_spelling(number)}{file}"
-        return dynamic.open_library(path, visible=False, own_first=True), path
+        return dynamic.open_library(path, visible, own_first=not visible), path
     finally:
         os.close(file)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from itertools import count
 
 from rtlinker.elf.thread_library import ANSWER_SIZE, Question, thread_library
 from rtlinker.errors import LinkError, ThreadStorageError
 from rtlinker.host import dynamic
-from rtlinker.host.written_library import open_written_library
+from rtlinker.host.written_library import open_written_library, serial
 from rtlinker.link.scope import ThreadVariable
 from rtlinker.link.thread_block import ThreadAnswer, ThreadRequest, Want
 from rtlinker.units import signed64
@@ -20,15 +19,13 @@ if TYPE_CHECKING:
 STATIC_ALIGNMENT = 64
 """What glibc's static block is aligned to, in bytes."""
 
-_serial = count()
-
 
 def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer:
     """A block for every thread, also for those to come, and the answers to the request.
 
     Raises ThreadStorageError when there is no room, with how to get more.
     """
-    number = next(_serial)
+    number = next(serial)
     own = ThreadVariable("", f"rtlinker.block.{number}", 0)
     first = [Want("pair", None, 0)] if request.size else []
     # who a variable outside is, is asked too: another library may have one of the same name

@@ -1,0 +1,46 @@
+"""What both ways of having a runtime have in common: GHC's shared libraries, and its archives linked by ourselves.
+
+Which of the two is decided by the first object that is loaded. Static code (`ghc -c`) holds the addresses of the
+packages' closures and info tables in 32 bits: it runs only where those lie in the low 2 GiB, and that is where we link
+them ourselves; the dynamic linker never puts them there. A stub or a copy would not do, as it does in C: the garbage
+collector knows a closure by its address, and reads the table in front of the code that an info pointer leads to. Code
+by `ghc -dynamic` reads all addresses from its GOT and runs with either.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from rtlinker.haskell.packages import Package, Packages
+    from rtlinker.live.linker import LinkerCore
+
+    class Host(Protocol):
+        """GHC's runtime and packages in this process."""
+
+        kind: str
+        """`shared` or `static`."""
+        linker: LinkerCore
+        """Where objects are loaded; it knows every name of the runtime and of the packages."""
+
+        def address(self, name: str) -> int:
+            """The absolute address of a function or datum of the runtime. Raises UndefinedSymbolsError."""
+
+        def need(self, packages: Sequence[Package]) -> None:
+            """Bring in packages and what they need; those that are there already stay as they are."""
+
+        def close(self) -> None:
+            """Give everything back. Only a host whose runtime was not started can be closed."""
+
+
+def open_host(kind: str, packages: Packages) -> Host:
+    """A host of that kind, with the runtime and base. Raises LinkError when GHC's libraries are not installed."""
+    if kind == "shared":
+        from rtlinker.haskell.shared_host import SharedHost
+
+        return SharedHost(packages)
+    from rtlinker.haskell.static_host import StaticHost
+
+    return StaticHost(packages)

@@ -1,0 +1,75 @@
+"""What an object of GHC's is: whether it is one, how it was compiled, and which packages it needs."""
+
+from __future__ import annotations
+
+from rtlinker.elf.constants import SHF_ALLOC
+from rtlinker.elf.index import index_symbols
+from rtlinker.facts import Fact
+from rtlinker.haskell.names import MAIN, Name, parse_symbol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rtlinker.elf.object import Object
+
+PROFILING = frozenset(("CCCS", "CCS_LIST", "CC_LIST", "enterFunCCS", "pushCostCentre", "era", "CCS_DONT_CARE"))
+"""Names of the profiling runtime: code compiled with -prof refers to some of them, other code to none."""
+
+R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_32, R_X86_64_32S = 2, 4, 10, 11
+
+
+class HaskellObject(Fact):
+    """What GHC put into one object. `modules` are those it defines; `static` says that it must be in low memory."""
+
+    object: Object
+    modules: tuple[str, ...]
+    closures: tuple[tuple[Name, str], ...]
+    """Every value that it exports, with its symbol."""
+    units: tuple[str, ...]
+    """The packages that it refers to, as symbols have them; not `main`."""
+    wants: tuple[str, ...]
+    """The modules of its own package that it refers to and does not define."""
+    static: bool
+    profiled: bool
+
+
+def may_be_haskell(data: bytes) -> bool:
+    """Whether it is worth reading an object as GHC's; a quick look at its bytes."""
+    return b"_closure\0" in data
+
+
+def read_haskell(object: Object) -> HaskellObject | None:
+    """What GHC put into an object; None when it is not by GHC. Raises BadObjectError for a broken symbol table."""
+    index = index_symbols(object)
+    defined = [(found, name) for name in index.defined if (found := parse_symbol(name)) is not None]
+    closures = [pair for pair in defined if pair[0].suffix == "closure"]
+    if not closures:
+        return None
+    modules = dict.fromkeys([name.module for name, _ in defined])
+    own = {name.package for name, _ in defined} | {MAIN}
+    asked = [found for name in index.undefined if (found := parse_symbol(name)) is not None]
+    return HaskellObject(
+        object,
+        tuple(modules),
+        tuple([pair for pair in closures if not pair[0].name.startswith("$tr")]),
+        tuple(sorted({name.package for name in asked} - own)),
+        tuple(sorted({name.module for name in asked if name.package in own} - modules.keys())),
+        _is_static(object, index.undefined.values()),
+        not PROFILING.isdisjoint(index.undefined),
+    )
+
+
+def _is_static(object: Object, undefined: Iterable[int]) -> bool:
+    """Whether a site holds an address in 32 bits, or the distance of a name elsewhere that is not called."""
+    from struct import iter_unpack
+
+    elsewhere = frozenset(undefined)
+    for table in object.relocations:
+        if not object.sections.flags[table.section] & SHF_ALLOC:
+            continue
+        for _, info, _ in iter_unpack("<QQq", table.table):
+            rule = info & 0xFFFFFFFF
+            if rule in {R_X86_64_32, R_X86_64_32S} or (rule == R_X86_64_PC32 and info >> 32 in elsewhere):
+                return True
+    return False
