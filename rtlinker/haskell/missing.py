@@ -37,7 +37,8 @@ def _remedy(name: Name, packages: Packages) -> str:
     if package is not None:
         return f"{package.id} is installed and does not have it; compile again with GHC {version}"
     stem, dash, number = name.package.rpartition("-")
-    others = [each.id for each in packages.by_id.values() if each.name in {stem, name.package}]
+    others = [each.id for each in packages.with_module(name.module)]
+    others = others or [each.id for each in packages.by_id.values() if each.name in {stem, name.package}]
     if others:
         return f"installed is {', '.join(others)}; compile again with GHC {version}"
     wanted = stem if dash and number[:1].isdigit() else name.package

@@ -179,7 +179,7 @@ def read_database(path: str, compiler: str) -> list[Package]:
     found = []
     for file in sorted(os.listdir(path)):  # noqa: PTH208
         if file.endswith(".conf"):
-            with open(os.path.join(path, file), encoding="utf-8") as text:  # noqa: PTH118
+            with open(os.path.join(path, file), encoding="utf-8") as text:  # noqa: PTH118, PTH123
                 found.append(_package(parse_fields(text.read()), path, compiler))
     return found
 
@@ -206,7 +206,8 @@ def _package(fields: Mapping[str, str], database: str, compiler: str) -> Package
 
     id, name = fields["id"], fields["name"]
     directories = tuple(dict.fromkeys([*words("library-dirs"), *words("dynamic-library-dirs")]))
-    modules = fields.get("exposed-modules", "").replace(",", "\n").split("\n")
+    exposed = fields.get("exposed-modules", "")
+    modules = exposed.split(",") if "," in exposed else exposed.split()  # `A, B from base-4:B`, or `A B`
     package = Package(
         id, name if name in WIRED else id, name, fields.get("version", ""), directories, None, None, None,
         words("depends"), words("extra-libraries"),

@@ -20,7 +20,6 @@ from rtlinker.live.files import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
@@ -77,16 +76,24 @@ class Runtime:
         host = self.host_for("static" if any(one.static for one in found) else "shared")
         units = dict.fromkeys([unit for one in found for unit in one.units])
         host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
+        self._link(host, found)
+        module = Module(self, host, found)
+        self.modules.append(module)
+        return module
+
+    def _link(self, host: Host, found: list[HaskellObject]) -> None:
+        """Link the objects, all or none of them."""
         with LOCK:
             for one in found:
                 host.linker.load_object(one.object.data, one.object.name)
             try:
                 host.linker.resolve(start=False)
-            except UndefinedSymbolsError as error:
-                raise explain_missing(error, self.packages) from None
-        module = Module(self, host, found)
-        self.modules.append(module)
-        return module
+            except BaseException as error:
+                for one in found:
+                    host.linker.unload(one.object.name)
+                if isinstance(error, UndefinedSymbolsError):
+                    raise explain_missing(error, self.packages) from None
+                raise
 
     def _read(self, path: str) -> HaskellObject:
         found = read_haskell(read_object(read_file(path), path))
