@@ -26,13 +26,12 @@ def examine(definition: Definition) -> Definition:
     from rtlinker.host.examine import examine as examine_address
 
     place = examine_address(definition.address)
-    provider = place.library if place.library and definition.provider in {"", PROCESS} else definition.provider
     return replace(
         definition,
         kind=definition.kind or place.kind,
         size=definition.size or place.size,
         writable=place.writable,
-        provider=provider,
+        provider=place.library or definition.provider,  # who was asked may have found it in a library that it needs
     )
 
 
