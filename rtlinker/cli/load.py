@@ -48,6 +48,10 @@ COMMAND = Command(
 
 def run(words: Words) -> int:
     """Link, call in a child, and return the exit code of the contract."""
+    if _is_haskell(words.one("FILE")):
+        from rtlinker.cli.haskell import run_haskell
+
+        return run_haskell(words)
     library = _link(words)
     name = words.one("SYMBOL")
     try:
@@ -71,6 +75,19 @@ def _tell(notes: Sequence[str]) -> None:
         for note in notes:
             if not is_usual(note):
                 print(f"note: {note}", file=sys.stderr)
+
+
+def _is_haskell(path: str) -> bool:
+    """Whether an object is by GHC, as a quick look at its bytes tells and then its symbols."""
+    from rtlinker.live.files import read_file, sort_of
+
+    data = read_file(path)
+    if b"_closure\0" not in data or sort_of(data) != "object":
+        return False
+    from rtlinker.elf.reader import read_object
+    from rtlinker.haskell.objects import read_haskell
+
+    return read_haskell(read_object(data, path)) is not None
 
 
 def _link(words: Words) -> Library:

@@ -12,9 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rtlinker.haskell.host import Host
     from rtlinker.haskell.objects import HaskellObject
-    from rtlinker.haskell.runtime import Runtime
+    from rtlinker.haskell.rts import Rts
 
 
 class Value(Fact):
@@ -28,9 +27,9 @@ class Value(Fact):
 class Module:
     """What `Runtime.load` gives back. `names` are the Haskell modules in it, `objects` the paths of their objects."""
 
-    def __init__(self, runtime: Runtime, host: Host, found: Sequence[HaskellObject]) -> None:
-        self.runtime = runtime
-        self.host = host
+    def __init__(self, rts: Rts, found: Sequence[HaskellObject]) -> None:
+        self.rts = rts
+        self.linker = rts.host.linker
         self.names = tuple([module for one in found for module in one.modules])
         self.objects = tuple([one.object.name for one in found])
         self._values = {symbol: name for one in found for name, symbol in one.closures}
@@ -45,7 +44,7 @@ class Module:
         if not self._loaded:
             raise LinkError("haskell module was unloaded", [("name", spelling)], "load it again")
         symbol = spelling if spelling in self._values else self._called(spelling)
-        address = self.host.linker.lookup(symbol) if symbol is not None else None
+        address = self.linker.lookup(symbol) if symbol is not None else None
         if symbol is None or address is None:
             raise UndefinedSymbolsError([UndefinedSymbol(spelling, (), self._suggestion(spelling))], self.title)
         return Value(self._values[symbol], symbol, address)
@@ -77,7 +76,7 @@ class Module:
         if self._loaded:
             self._loaded = False
             for path in self.objects:
-                self.host.linker.unload(path)
+                self.linker.unload(path)
 
     def __repr__(self) -> str:
         return f"<rtlinker.haskell.Module {', '.join(self.names)}{'' if self._loaded else ', unloaded'}>"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PROFILING = frozenset(("CCCS", "CCS_LIST", "CC_LIST", "enterFunCCS", "pushCostCentre", "era", "CCS_DONT_CARE"))
 """Names of the profiling runtime: code compiled with -prof refers to some of them, other code to none."""
 
+STARTER = ":Main"
+"""The module that GHC adds to Main, for what a program begins with."""
+
 R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_32, R_X86_64_32S = 2, 4, 10, 11
 
 
@@ -43,6 +46,7 @@ def read_haskell(object: Object) -> HaskellObject | None:
     """What GHC put into an object; None when it is not by GHC. Raises BadObjectError for a broken symbol table."""
     index = index_symbols(object)
     defined = [(found, name) for name in index.defined if (found := parse_symbol(name)) is not None]
+    defined = [pair for pair in defined if pair[0].module != STARTER]
     closures = [pair for pair in defined if pair[0].suffix == "closure"]
     if not closures:
         return None

@@ -15,6 +15,7 @@ from rtlinker.haskell.host import open_host
 from rtlinker.haskell.missing import explain_missing, refuse_profiling
 from rtlinker.haskell.objects import HaskellObject, read_haskell
 from rtlinker.haskell.packages import find_packages
+from rtlinker.haskell.rts import Rts
 from rtlinker.live.collect import LOCK
 from rtlinker.live.files import read_file
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from rtlinker.haskell.host import Host
     from rtlinker.haskell.module import Module
 
-_hosts: list[Host] = []
-"""The host of this process, once there is one."""
+_runtimes: list[Rts] = []
+"""GHC's runtime in this process, once its libraries are here."""
 
 
 class Runtime:
@@ -44,25 +45,24 @@ class Runtime:
         if kind not in {None, "shared", "static"}:
             raise ValueError(f"a runtime is 'shared' or 'static', not {kind!r}")
         self.packages = find_packages()
-        self._host: Host | None = None
         self.modules: list[Module] = []
         if kind is not None:
-            self.host_for(kind)
+            found = self.rts_for(kind)
+            if found.host.kind != kind:
+                raise _another_kind(kind, found.host.kind)
 
-    def host_for(self, kind: str) -> Host:
-        """The process's host, opened when there is none. Raises LinkError when it cannot run code of that kind."""
+    def rts_for(self, kind: str) -> Rts:
+        """The process's runtime, whose libraries are opened when there are none; it starts at the first call.
+
+        Raises LinkError when the runtime that is there cannot run code of that kind.
+        """
         with LOCK:
-            if not _hosts:
-                _hosts.append(open_host(kind, self.packages))
-            host = _hosts[0]
-            if kind == "static" and host.kind == "shared":
-                raise LinkError(
-                    "haskell runtime of another kind is there already",
-                    [("wanted", "static: code by `ghc -c`"), ("there", "shared: GHC's shared libraries")],
-                    "compile with -dynamic, or ask for Runtime('static') first: it runs both",
-                )
-            self._host = host
-            return host
+            if not _runtimes:
+                _runtimes.append(Rts(open_host(kind, self.packages)))
+            there = _runtimes[0].host.kind
+            if kind == "static" and there == "shared":
+                raise _another_kind(kind, there)
+            return _runtimes[0]
 
     def load(self, *paths: str | os.PathLike[str]) -> Module:
         """The modules of some objects, linked, with the packages that they need.
@@ -73,11 +73,12 @@ class Runtime:
         from rtlinker.haskell.module import Module
 
         found = self._with_imports([self._read(os.fspath(path)) for path in paths])
-        host = self.host_for("static" if any(one.static for one in found) else "shared")
+        rts = self.rts_for("static" if any(one.static for one in found) else "shared")
+        host = rts.host
         units = dict.fromkeys([unit for one in found for unit in one.units])
         host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
         self._link(host, found)
-        module = Module(self, host, found)
+        module = Module(rts, found)
         self.modules.append(module)
         return module
 
@@ -131,6 +132,13 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _another_kind(wanted: str, there: str) -> LinkError:
+    said = {"static": "static: runs code by `ghc -c`", "shared": "shared: GHC's shared libraries"}
+    hint = "compile with -dynamic, or ask for Runtime('static') before anything else: it runs both"
+    facts = [("wanted", said[wanted]), ("there", said[there])]
+    return LinkError("haskell runtime of another kind is there already", facts, hint if wanted == "static" else None)
 
 
 def _beside(one: HaskellObject, wanted: str) -> str | None:
