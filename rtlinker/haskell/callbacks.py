@@ -1,0 +1,221 @@
+"""Python functions as Haskell functions, without a compiler and without C calling back into Python.
+
+Haskell's threads make it possible. While callbacks are alive, every evaluation runs in a Haskell thread of its own, and
+the thread that Python waits for does nothing but take the next event from a variable:
+
+    python's evaluation     forkIO (try action >>= putMVar events . Left) >> takeMVar events
+    a callback              \\a b -> do answer <- newEmptyMVar
+                                      putMVar events (Right (number, [a, b], answer))
+                                      join (takeMVar answer)
+
+So a callback's request ends Python's evaluation as an ordinary result. Python runs the function, holding nothing of
+Haskell, and goes on with `putMVar answer (return value) >> takeMVar events`. A Python exception is answered by
+`throwIO` of an IOError with its text, which Haskell may catch like any other; if it comes out at the end, the Python
+exception itself is raised. Python functions may call Haskell again, to any depth. A pure callback is the same under
+`unsafePerformIO`, and should be pure. A callback that Haskell calls from a thread of its own waits until Python
+evaluates something.
+
+The terms above are combinators of base (`haskell.terms`). A Python function that was given to Haskell lives until the
+runtime ends: nothing tells when Haskell has forgotten it.
+"""
+
+from __future__ import annotations
+
+from rtlinker.haskell.prepare import Preparation
+from rtlinker.haskell.terms import Combinators, applied, build
+from rtlinker.haskell.types import TypeCon, arguments_of, list_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from rtlinker.haskell.heap import Heap
+    from rtlinker.haskell.prepare import Build
+    from rtlinker.haskell.terms import Term
+    from rtlinker.haskell.types import Type
+    from rtlinker.haskell.values import Values
+
+
+class Callbacks:
+    """The Python functions that Haskell knows, and the evaluations that serve them.
+
+    A thread of Python keeps its turn while its callbacks run; a callback must not wait for another thread's call.
+    """
+
+    def __init__(self, values: Values) -> None:
+        self.values = values
+        self.functions: list[tuple[Callable[..., object], Type]] = []
+        self.numbers: dict[tuple[int, Type], int] = {}
+        self.raised: list[tuple[int, BaseException]] = []
+        self.events = 0
+        self.depth = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether Haskell may call a function of Python's."""
+        return bool(self.functions)
+
+    def build(self, kind: Type, function: Callable[..., object]) -> Build:
+        """What makes a Haskell function of that type, once the heap is held."""
+        number = self.numbers.get((id(function), kind))
+        if number is None:
+            number = self.numbers[id(function), kind] = len(self.functions)
+            self.functions.append((function, kind))
+        return lambda heap: [self._closure(heap, kind, number)]
+
+    def _closure(self, heap: Heap, kind: Type, number: int) -> int:
+        """The term at the top of this file, for one function."""
+        base, prim = _home(heap, "base"), _home(heap, "ghc-prim")
+        taken, result = arguments_of(kind)
+        variables = tuple(f"argument{at}" for at in range(len(taken)))
+        arguments: Term = prim("GHC.Types", "[]") + 1
+        for variable in reversed(variables):
+            arguments = applied(prim("GHC.Types", ":"), variable, arguments)
+        boxed = heap.objects(heap.constructor("ghc-prim", "GHC.Types", "I#"), [[number]], 1)[0]
+        request = applied(prim("GHC.Tuple", "(,,)"), boxed, arguments, "answer")
+        put = applied(base("GHC.MVar", "putMVar"), self._events(heap), applied(base("Data.Either", "Right"), request))
+        wait = applied(base("GHC.Base", "bindIO"), applied(base("GHC.MVar", "takeMVar"), "answer"))
+        asked = applied(base("GHC.Base", "thenIO"), put, applied(wait, base("GHC.Base", "id")))
+        combinators = Combinators(heap)
+        action = applied(
+            base("GHC.Base", "bindIO"), base("GHC.MVar", "newEmptyMVar"), combinators.abstract("answer", asked)
+        )
+        if not (type(result) is TypeCon and result.name == "IO"):
+            action = applied(base("GHC.IO.Unsafe", "unsafePerformIO"), action)
+        return build(heap, combinators.function(variables, action))
+
+    def _events(self, heap: Heap) -> int:
+        """The variable that requests and results come through."""
+        return heap.kept(self.events)
+
+    def prepare(self, heap: Heap) -> None:
+        """Make the variable for events; evaluates, so it has to come before anything is built."""
+        if not self.events:
+            self.events = heap.keep(heap.evaluate(heap.closure("base", "GHC.MVar", "newEmptyMVar"), io=True))
+
+    def run(self, closure: int, io: bool) -> int:
+        """The closure evaluated, with every request served that comes meanwhile."""
+        self.depth += 1
+        try:
+            return self._run(self.values.heap, closure, io)
+        finally:
+            self.depth -= 1
+            if not self.depth:
+                self._forget(self.values.heap)
+
+    def _run(self, heap: Heap, closure: int, io: bool) -> int:
+        event = heap.keep(heap.evaluate(self._started(heap, closure, io), io=True))
+        while True:
+            at = heap.forced(event)
+            field = heap.keep(heap.word(at + 8))
+            heap.drop(event)
+            if heap.table(heap.word(at)).name == "Data.Either.Left":
+                return self._result(heap, field)
+            answered = self._serve(heap, field)
+            event = heap.keep(heap.evaluate(self._next(heap, answered), io=True))
+
+    def _forget(self, heap: Heap) -> None:
+        """Let go of the exceptions that Haskell caught."""
+        for stable, _ in self.raised:
+            heap.drop(stable)
+        self.raised.clear()
+
+    def _started(self, heap: Heap, closure: int, io: bool) -> int:
+        """The action that starts a thread for the closure and waits for the first event."""
+        base = _home(heap, "base")
+        action: Term = closure if io else applied(base("GHC.IO", "evaluate"), closure)
+        tried = applied(base("Control.Exception.Base", "try"), base("GHC.Exception.Type", "$fExceptionSomeException"))
+        put = applied(base("GHC.MVar", "putMVar"), self._events(heap))
+        done = Combinators(heap).abstract("result", applied(put, applied(base("Data.Either", "Left"), "result")))
+        thread = applied(base("GHC.Conc.Sync", "forkIO"), applied(base("GHC.Base", "bindIO"), (tried, action), done))
+        return build(heap, applied(base("GHC.Base", "thenIO"), thread, self._wait(heap)))
+
+    def _wait(self, heap: Heap) -> Term:
+        return applied(heap.closure("base", "GHC.MVar", "takeMVar"), self._events(heap))
+
+    def _next(self, heap: Heap, answered: tuple[int, int]) -> int:
+        """The action that gives an answer and waits for the next event. Lets go of both stable pointers."""
+        variable, action = (heap.kept(each) for each in answered)
+        put = applied(heap.closure("base", "GHC.MVar", "putMVar"), variable, action)
+        for each in answered:
+            heap.drop(each)
+        return build(heap, applied(heap.closure("base", "GHC.Base", "thenIO"), put, self._wait(heap)))
+
+    def _result(self, heap: Heap, ended: int) -> int:
+        """What the thread ended with: its value, or the exception raised anew. Lets go of the stable pointer."""
+        at = heap.forced(ended)
+        heap.drop(ended)
+        field = heap.word(at + 8)
+        if heap.table(heap.word(at)).name == "Data.Either.Right":
+            return field
+        exception = heap.keep(field)
+        try:
+            self._raise_own(heap, exception)
+            field = heap.kept(exception)
+        finally:
+            heap.drop(exception)
+        throw = heap.closure("base", "GHC.IO", "throwIO")
+        proof = heap.closure("base", "GHC.Exception.Type", "$fExceptionSomeException")
+        return heap.evaluate(heap.apply(throw, proof, field), io=True)
+
+    def _raise_own(self, heap: Heap, exception: int) -> None:
+        """Raise the Python exception that a kept Haskell one stands for, if it does."""
+        if not self.raised:
+            return
+        # a SomeException: the dictionary, then the exception itself; who caught and threw it again kept the latter
+        inner = heap.settled(heap.word(heap.forced(exception) + 16))
+        for stable, error in self.raised:
+            if inner and heap.settled(heap.kept(stable)) == inner:
+                raise error
+
+    def _serve(self, heap: Heap, request: int) -> tuple[int, int]:
+        """Call the function that a request names; stable pointers of the answer's variable and of the answer.
+
+        Lets go of the request's stable pointer.
+        """
+        at = heap.forced(request)
+        heap.drop(request)
+        number = heap.word(heap.settled(heap.word(at + 8)) + 8)
+        answer = heap.keep(heap.word(at + 24))
+        function, kind = self.functions[number]
+        taken, result = arguments_of(kind)
+        io = type(result) is TypeCon and result.name == "IO"
+        given = result.arguments[0] if io and isinstance(result, TypeCon) else result
+        try:
+            arguments = self._arguments(heap, heap.word(at + 16), taken)
+            with heap.released():
+                part = Preparation(self.build).build(given, [function(*arguments)], "a callback's result")
+            action = heap.apply(heap.closure("base", "GHC.Base", "returnIO"), part(heap)[0])
+        except BaseException as error:  # noqa: BLE001  # every exception has to pass through Haskell first
+            action = self._thrown(heap, error)
+        return answer, heap.keep(action)
+
+    def _arguments(self, heap: Heap, pointer: int, taken: tuple[Type, ...]) -> list[Any]:
+        """The arguments of a request: each is forced, which may ask for callbacks in its turn."""
+        rest = heap.keep(pointer)
+        found = []
+        for kind in taken:
+            at = heap.forced(rest)
+            following = heap.keep(heap.word(at + 16))
+            heap.drop(rest)
+            rest = following
+            found.append(self.values.fetch(heap.word(at + 8), kind))
+        heap.drop(rest)
+        return found
+
+    def _thrown(self, heap: Heap, error: BaseException) -> int:
+        """The action that throws an IOError with the exception's text."""
+        base = _home(heap, "base")
+        text = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+        message = Preparation(self.build).build(list_of(TypeCon("Char")), [text], "")(heap)[0]
+        failure = heap.apply(base("GHC.IO.Exception", "userError"), message)
+        stable = heap.keep(failure)
+        failure = heap.evaluate(failure)
+        heap.drop(stable)
+        self.raised.append((heap.keep(failure), error))
+        return heap.apply(base("GHC.IO", "throwIO"), base("GHC.IO.Exception", "$fExceptionIOException"), failure)
+
+
+def _home(heap: Heap, package: str) -> Callable[[str, str], int]:
+    return lambda module, name: heap.closure(package, module, name)

@@ -1,0 +1,282 @@
+"""Haskell's heap as Python sees it: closures allocated, read and kept.
+
+A closure is a word that leads to its info table, then its fields. The table stands in front of the code that the word
+points to: layout, closure type, the constructor's number, and for a constructor the offset of its name, such as
+`ghc-prim:GHC.Types.I#` (GHC's includes/rts/storage/InfoTables.h and ClosureTypes.h, which are installed with GHC). A
+pointer to an evaluated constructor carries the constructor's number plus one in its low three bits. We read a value only
+after its constructor's name was compared with what its type says, so that a wrong signature is an error and not a crash.
+
+**The collector.** It moves closures, so an address is right only until the next collection. A collection happens where
+Haskell code runs, and that is in `evaluate` alone, or when nobody holds the capability. `allocate` of the runtime never
+collects: a full nursery gets another block (rts/Storage.c says so of allocate; the tests allocate hundreds of megabytes
+and find all in place). So whatever is built between `locked` and `evaluate` stays where it is; what must live longer is
+kept by a stable pointer, and nothing else ever is.
+
+**Large objects.** More than 3,276 bytes asked for at once become one large object, which the collector takes to hold one
+closure. So many small closures are written in pieces below that size; only byte arrays are asked for whole.
+"""
+
+from __future__ import annotations
+
+from array import array
+from ctypes import CFUNCTYPE, c_size_t, c_ubyte, c_void_p, memmove, string_at
+from threading import RLock
+
+from rtlinker.facts import Fact
+from rtlinker.haskell.types import signature_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+
+    class Machine(Protocol):
+        """What a runtime has to offer: its names, its lock, and evaluation with Haskell's exceptions made Python's."""
+
+        def address(self, name: str) -> int:
+            """The absolute address of a symbol of the runtime."""
+
+        def locate(self, package: str, module: str, name: str, suffix: str) -> int:
+            """The absolute address of `package:module.name`'s `closure`, `con_info` ...; loads the package if need be."""
+
+        def lock(self) -> int:
+            """A capability for this thread (rts_lock)."""
+
+        def unlock(self, capability: int) -> None:
+            """Give the capability back (rts_unlock)."""
+
+        def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
+            """The capability held afterwards, and the closure in weak head normal form, or what the action returned."""
+
+
+PIECE = 400
+"""Words asked for at once for small closures: below the runtime's limit for large objects, 409."""
+
+_CONSTRUCTORS = range(1, 8)
+_THUNKS = (15, 16, 17, 18, 19, 20, 21, 22, 24, 26)
+_INDIRECTIONS = (27, 28)
+_QUEUE, _BLACKHOLE, _THREAD, _BUSY = 37, 38, 52, 58
+
+
+class Table(Fact):
+    """What an info table says: closure type, and for a constructor its name, as `GHC.Types.I#`."""
+
+    kind: int
+    name: str
+
+
+class _Views(dict[int, memoryview]):
+    """Number of a megabyte of the address space -> its words; only words that are there are ever read."""
+
+    def __missing__(self, number: int) -> memoryview:
+        block = (c_ubyte * 0x100000).from_address(number << 20)
+        view = self[number] = memoryview(block).cast("B").cast("Q")
+        return view
+
+
+class _Released:
+    """Within it the thread has its turn still, but not the capability."""
+
+    __slots__ = ("_heap",)
+
+    def __init__(self, heap: Heap) -> None:
+        self._heap = heap
+
+    def __enter__(self) -> None:
+        heap = self._heap
+        capability, heap.capability = heap.capability, 0
+        heap.machine.unlock(capability)
+
+    def __exit__(self, *_: object) -> None:
+        self._heap.capability = self._heap.machine.lock()
+
+
+class Heap:
+    """The heap behind a Machine; see above for how long its addresses are right."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.capability = 0
+        self.views = _Views()
+        self.tables: dict[int, Table] = {}
+        self.names: dict[tuple[str, ...], int] = {}
+        self.turn = RLock()
+        word = c_size_t
+        call = CFUNCTYPE
+        self._allocate = call(word, c_void_p, word)(machine.address("allocate"))
+        self._pinned = call(word, c_void_p, word, word, word)(machine.address("allocatePinned"))
+        self._apply = call(word, c_void_p, c_void_p, c_void_p)(machine.address("rts_apply"))
+        self._stable = call(word, c_void_p)(machine.address("getStablePtr"))
+        self._at_stable = call(word, c_void_p)(machine.address("deRefStablePtr"))
+        self._free_stable = call(None, c_void_p)(machine.address("hs_free_stable_ptr"))
+        self._bytes_info = machine.address("stg_ARR_WORDS_info")
+
+    # the capability
+
+    def __enter__(self) -> Heap:
+        """Hold the capability: one thread at a time, and not a second time within itself unless it was released."""
+        self.turn.acquire()
+        if not self.capability:
+            try:
+                self.capability = self.machine.lock()
+            except BaseException:
+                self.turn.release()
+                raise
+            return self
+        self.turn.release()
+        raise RuntimeError("Haskell values are being built in this thread already")
+
+    def __exit__(self, *_: object) -> None:
+        capability, self.capability = self.capability, 0
+        self.machine.unlock(capability)
+        self.turn.release()
+
+    def released(self) -> _Released:
+        """Let go of the capability for a while, within a held section: Python may then call Haskell again."""
+        return _Released(self)
+
+    def evaluate(self, closure: int, io: bool = False) -> int:
+        """The closure evaluated, or what an IO action returned. Every other address is wrong afterwards."""
+        self.capability, result = self.machine.evaluate(self.capability, closure, io)
+        return result
+
+    def forced(self, stable: int) -> int:
+        """The address of what a kept closure evaluates to; evaluates only what is not evaluated yet."""
+        at = self.settled(self.kept(stable))
+        return at or self.settled(self.evaluate(self.kept(stable)))
+
+    # names
+
+    def closure(self, package: str, module: str, name: str) -> int:
+        """A static closure of an installed package."""
+        return self._locate(package, module, name, "closure")
+
+    def constructor(self, package: str, module: str, name: str) -> int:
+        """The info pointer of a constructor with fields."""
+        return self._locate(package, module, name, "con_info")
+
+    def _locate(self, *name: str) -> int:
+        found = self.names.get(name)
+        if found is None:
+            found = self.names[name] = self.machine.locate(*name)
+        return found
+
+    # reading
+
+    def word(self, at: int) -> int:
+        """The word at an address."""
+        return self.views[at >> 20][at >> 3 & 0x1FFFF]
+
+    def words(self, places: Iterable[int], index: int) -> list[int]:
+        """The word at `index` of each of several closures; 0 is the info pointer."""
+        views, offset = self.views, 8 * index
+        return [views[(at + offset) >> 20][(at + offset) >> 3 & 0x1FFFF] for at in places]
+
+    def table(self, info: int) -> Table:
+        """What the info table of a closure says."""
+        table = self.tables.get(info)
+        if table is None:
+            kind = self.word(info - 8) & 0xFFFFFFFF
+            name = ""
+            if kind in _CONSTRUCTORS:
+                distance = (self.word(info - 24) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+                name = string_at(info + distance).decode().partition(":")[2]
+            table = self.tables[info] = Table(kind, name)
+        return table
+
+    def settled(self, pointer: int) -> int:
+        """The address of the evaluated closure that a pointer leads to; 0 when it is not evaluated."""
+        while not pointer & 7:
+            kind = self.table(self.word(pointer)).kind
+            if kind in _THUNKS or kind == _BUSY:
+                return 0
+            if kind == _BLACKHOLE:
+                target = self.word(pointer + 8)
+                if not target & 7 and self.table(self.word(target)).kind in (_THREAD, _QUEUE):
+                    return 0
+                pointer = target
+            elif kind in _INDIRECTIONS:
+                pointer = self.word(pointer + 8)
+            else:
+                return pointer
+        return pointer & -8
+
+    def bytes_at(self, array_at: int, offset: int, size: int) -> bytes:
+        """Bytes out of a ByteArray#."""
+        return string_at(array_at + 16 + offset, size)
+
+    # building
+
+    def allocate(self, words: int) -> int:
+        """Room for that many words; it must be filled before anything is evaluated."""
+        return self._allocate(self.capability, words)
+
+    def objects(self, info: int, columns: Sequence[Sequence[int]], tag: int) -> list[int]:
+        """One closure for each row of the columns of fields; tagged pointers."""
+        count, size = len(columns[0]), len(columns) + 1
+        step = PIECE // size
+        found: list[int] = []
+        for start in range(0, count, step):
+            rows = min(step, count - start)
+            block = array("Q", [info]) * (rows * size)
+            for index, column in enumerate(columns, 1):
+                block[index::size] = array("Q", column[start : start + rows])
+            at = self.allocate(rows * size)
+            memmove(at, block.buffer_info()[0], rows * size * 8)
+            found += range(at + tag, at + tag + rows * size * 8, size * 8)
+        return found
+
+    def cons(self, elements: Sequence[int]) -> int:
+        """A list of closures."""
+        info = self.constructor("ghc-prim", "GHC.Types", ":")
+        tail = self.closure("ghc-prim", "GHC.Types", "[]") + 1
+        step = PIECE // 3
+        for start in reversed(range(0, len(elements), step)):
+            part = elements[start : start + step]
+            block = array("Q", [info]) * (3 * len(part))
+            at = self.allocate(len(block))
+            block[1::3] = array("Q", part)
+            block[2::3] = array("Q", [*range(at + 26, at + 24 * len(part), 24), tail])
+            memmove(at, block.buffer_info()[0], 8 * len(block))
+            tail = at + 2
+        return tail
+
+    def byte_array(self, content: bytes, pinned: bool = False) -> int:
+        """A ByteArray# with that content; a pinned one never moves."""
+        words = 2 + (len(content) + 7) // 8
+        at = self._pinned(self.capability, words, 16, 0) if pinned else self.allocate(words)
+        header = array("Q", [self._bytes_info, len(content)])
+        memmove(at, header.buffer_info()[0], 16)
+        memmove(at + 16, content, len(content))
+        return at
+
+    def apply(self, function: int, *arguments: int) -> int:
+        """A thunk of a function applied to arguments."""
+        for argument in arguments:
+            function = self._apply(self.capability, function, argument)
+        return function
+
+    # keeping
+
+    def keep(self, pointer: int) -> int:
+        """A stable pointer: the closure lives, and can be found, until `drop`."""
+        return self._stable(pointer)
+
+    def kept(self, stable: int) -> int:
+        """Where a kept closure is now."""
+        return self._at_stable(stable)
+
+    def drop(self, stable: int) -> None:
+        """Let go of a kept closure; needs no capability."""
+        self._free_stable(stable)
+
+
+def check_constructors(heap: Heap, places: Iterable[int], expected: Iterable[str], kind: str) -> dict[int, str]:
+    """Info pointer -> constructor's name, of all closures at those places; SignatureError for any other constructor."""
+    allowed = tuple(expected)
+    found = {info: heap.table(info).name for info in set(heap.words(places, 0))}
+    for info, name in found.items():
+        if name not in allowed:
+            shown = name or f"a closure of type {heap.table(info).kind}"
+            raise signature_error("the value is not of the signature's type", [("signature", kind), ("found", shown)])
+    return found
