@@ -216,8 +216,9 @@ class ReloadError(LinkError):
 class ForeignExceptionError(LinkError):
     """An exception of another language left a native function; it has been freed, and this stands for it.
 
-    `language` is C++, Rust, D, Ada or `unknown`; `type` the C++ type as people write it, or empty; `what` the text of
-    std::exception::what(), or a thrown number or string as text, or empty; `function` the function that was called.
+    `language` is C++, Rust, D, Ada, Haskell or `unknown`; `type` the C++ type as people write it, or empty; `what` the
+    text of std::exception::what() or of displayException, or a thrown number or string as text, or empty; `function`
+    the function that was called.
     """
 
     def __init__(self, language: str, type: str = "", what: str = "", function: str = "") -> None:

@@ -1,17 +1,24 @@
-"""The runtime as `haskell.heap` wants it: names, the lock, and evaluation."""
+"""The runtime as `haskell.heap` wants it: names, the lock, and evaluation.
+
+Haskell and Python buffer their output apart. So Python's is written out before Haskell gets its turn, and Haskell's
+after an action has run: what both print comes in the order in which they printed it.
+"""
 
 from __future__ import annotations
 
+import sys
 from _thread import get_ident
 
 from rtlinker.errors import LinkError, UndefinedSymbolsError
 from rtlinker.haskell.names import Name, symbol_of
 from rtlinker.haskell.packages import WIRED
+from rtlinker.haskell.rts import FLUSH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.haskell.packages import Packages
     from rtlinker.haskell.rts import Heap, Held, Rts
+    from rtlinker.haskell.values import Values
 
 
 class RtsMachine:
@@ -20,7 +27,8 @@ class RtsMachine:
     def __init__(self, rts: Rts, packages: Packages) -> None:
         self.rts = rts
         self.packages = packages
-        self._held: dict[int, list[tuple[Held, Heap]]] = {}
+        self._held: dict[int, list[Section]] = {}
+        self._values: Values | None = None
 
     def address(self, name: str) -> int:
         """The absolute address of a symbol of the runtime. Raises UndefinedSymbolsError."""
@@ -45,22 +53,59 @@ class RtsMachine:
         """A capability for this thread."""
         held = self.rts.held()
         heap = held.__enter__()
-        self._held.setdefault(get_ident(), []).append((held, heap))
+        self._held.setdefault(get_ident(), []).append(Section(held, heap))
         return heap.capability
 
     def unlock(self, capability: int) -> None:
         """Give the capability back."""
         stack = self._held[get_ident()]
-        held, _ = stack.pop()
+        section = stack.pop()
         if not stack:
             del self._held[get_ident()]
-        held.__exit__(None, None, None)
+        try:
+            if section.acted:
+                section.heap.run(self.rts.closure(FLUSH))
+        finally:
+            section.held.__exit__(None, None, None)
 
     def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
         """The capability held afterwards, and the closure evaluated, or what the action returned.
 
         Raises ForeignExceptionError for a Haskell exception.
         """
-        _, heap = self._held[get_ident()][-1]
+        section = self._held[get_ident()][-1]
+        heap = section.heap
+        if io and not section.acted:
+            section.acted = True
+            _write_out()
         result = heap.run(closure) if io else heap.force(closure)
         return heap.capability, result
+
+    @property
+    def values(self) -> Values:
+        """Python's values to Haskell's and back, over this runtime."""
+        if self._values is None:
+            from rtlinker.haskell.values import Values
+
+            self._values = Values(self)
+        return self._values
+
+
+class Section:
+    """What one thread does between `lock` and `unlock`; `acted` says whether an action has run."""
+
+    __slots__ = ("acted", "heap", "held")
+
+    def __init__(self, held: Held, heap: Heap) -> None:
+        self.held = held
+        self.heap = heap
+        self.acted = False
+
+
+def _write_out() -> None:
+    """Python's own output so far; a stream that is closed or broken is its owner's matter."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            continue

@@ -10,10 +10,14 @@ from rtlinker.haskell.names import Name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from typing import Any
 
+    from rtlinker.haskell.handles import Handle
+    from rtlinker.haskell.interface import Interface
+    from rtlinker.haskell.machine import RtsMachine
     from rtlinker.haskell.objects import HaskellObject
-    from rtlinker.haskell.rts import Rts
+    from rtlinker.haskell.types import Type
 
 
 class Value(Fact):
@@ -25,11 +29,18 @@ class Value(Fact):
 
 
 class Module:
-    """What `Runtime.load` gives back. `names` are the Haskell modules in it, `objects` the paths of their objects."""
+    """What `Runtime.load` gives back: functions, actions and values of the loaded modules, by name.
 
-    def __init__(self, rts: Rts, found: Sequence[HaskellObject]) -> None:
-        self.rts = rts
-        self.linker = rts.host.linker
+    `module.double(21)` calls a function, `module.greet("you")` one that gives an IO action, and runs that; a value
+    (`module.answer`) is evaluated and read. `module["names"]` is for names that Python has its own meaning for.
+    `names` are the Haskell modules in it, `objects` the paths of their objects.
+    """
+
+    def __init__(self, machine: RtsMachine, found: Sequence[HaskellObject]) -> None:
+        self.machine = machine
+        self.linker = machine.rts.host.linker
+        self._interfaces: tuple[Interface, ...] | None = None
+        self._handles: dict[tuple[str, str | None], Handle] = {}
         self.names = tuple([module for one in found for module in one.modules])
         self.objects = tuple([one.object.name for one in found])
         self._values = {symbol: name for one in found for name, symbol in one.closures}
@@ -48,6 +59,66 @@ class Module:
         if symbol is None or address is None:
             raise UndefinedSymbolsError([UndefinedSymbol(spelling, (), self._suggestion(spelling))], self.title)
         return Value(self._values[symbol], symbol, address)
+
+    def type_of(self, spelling: str, signature: str | None = None) -> Type | None:
+        """The type that a value is called with; None when neither its interface nor a signature tells.
+
+        Raises SignatureError for a signature that is not the value's type, and for a type that Python cannot call.
+        """
+        from rtlinker.haskell.signatures import signature_of
+
+        return signature_of(self.find(spelling).name, self.interfaces, signature)
+
+    @property
+    def interfaces(self) -> tuple[Interface, ...]:
+        """What GHC wrote beside the objects (`.hi`, `.dyn_hi`)."""
+        if self._interfaces is None:
+            from rtlinker.haskell.signatures import interfaces_beside
+
+            self._interfaces = interfaces_beside(self.objects, self.machine.packages.compiler.program)
+        return self._interfaces
+
+    def handle(self, spelling: str, signature: str | None = None) -> Handle:
+        """A value as a handle: functions and actions are called through it, other values stay in Haskell.
+
+        The type is that of the interface beside the object, else that of `signature`, such as `"Int -> IO String"`;
+        of a polymorphic value the signature chooses an instance. Raises UndefinedSymbolsError for an unknown name,
+        SignatureError for a signature that does not fit or is needed.
+        """
+        known = self._handles.get((spelling, signature))
+        if known is not None and self._loaded:
+            return known
+        found = self.find(spelling)
+        kind = self.type_of(spelling, signature)
+        if kind is None:
+            from rtlinker.haskell.types import signature_error
+
+            rows = [("name", found.name.qualified), ("missing", f"the .hi or .dyn_hi file beside {self.title}")]
+            raise signature_error("a value of unknown type", rows, "give its type as text")
+        from rtlinker.haskell.seeing import represented
+
+        self.linker.start()
+        made = self.machine.values.handle(found.address, represented(kind, self.interfaces))
+        self._handles[spelling, signature] = made
+        return made
+
+    def __getitem__(self, spelling: str) -> Any:
+        """A function or an action, to be called; of anything else its value, as its type says."""
+        from rtlinker.haskell.handles import HaskellFunction
+
+        made = self.handle(spelling)
+        return made if isinstance(made, HaskellFunction) else self.machine.values.value(made)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except UndefinedSymbolsError as error:
+            raise AttributeError(str(error)) from None
+
+    def __dir__(self) -> Iterable[str]:
+        return sorted({*super().__dir__(), *[name.name for name in self._values.values() if name.name.isidentifier()]})
 
     @property
     def title(self) -> str:
@@ -75,6 +146,9 @@ class Module:
         """Take the module's names out of the process; a second call does nothing."""
         if self._loaded:
             self._loaded = False
+            for made in self._handles.values():
+                made.close()
+            self._handles.clear()
             for path in self.objects:
                 self.linker.unload(path)
 

@@ -12,6 +12,7 @@ import os
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError, UndefinedSymbolsError
 from rtlinker.haskell.host import open_host
+from rtlinker.haskell.machine import RtsMachine
 from rtlinker.haskell.missing import explain_missing, refuse_profiling
 from rtlinker.haskell.objects import HaskellObject, read_haskell
 from rtlinker.haskell.packages import find_packages
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rtlinker.haskell.host import Host
     from rtlinker.haskell.module import Module
 
-_runtimes: list[Rts] = []
+_there: list[RtsMachine] = []
 """GHC's runtime in this process, once its libraries are here."""
 
 
@@ -47,22 +48,22 @@ class Runtime:
         self.packages = find_packages()
         self.modules: list[Module] = []
         if kind is not None:
-            found = self.rts_for(kind)
-            if found.host.kind != kind:
-                raise _another_kind(kind, found.host.kind)
+            there = self.machine_for(kind).rts.host.kind
+            if there != kind:
+                raise _another_kind(kind, there)
 
-    def rts_for(self, kind: str) -> Rts:
+    def machine_for(self, kind: str) -> RtsMachine:
         """The process's runtime, whose libraries are opened when there are none; it starts at the first call.
 
         Raises LinkError when the runtime that is there cannot run code of that kind.
         """
         with LOCK:
-            if not _runtimes:
-                _runtimes.append(Rts(open_host(kind, self.packages)))
-            there = _runtimes[0].host.kind
+            if not _there:
+                _there.append(RtsMachine(Rts(open_host(kind, self.packages)), self.packages))
+            there = _there[0].rts.host.kind
             if kind == "static" and there == "shared":
                 raise _another_kind(kind, there)
-            return _runtimes[0]
+            return _there[0]
 
     def load(self, *paths: str | os.PathLike[str]) -> Module:
         """The modules of some objects, linked, with the packages that they need.
@@ -73,12 +74,12 @@ class Runtime:
         from rtlinker.haskell.module import Module
 
         found = self._with_imports([self._read(os.fspath(path)) for path in paths])
-        rts = self.rts_for("static" if any(one.static for one in found) else "shared")
-        host = rts.host
+        machine = self.machine_for("static" if any(one.static for one in found) else "shared")
+        host = machine.rts.host
         units = dict.fromkeys([unit for one in found for unit in one.units])
         host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
         self._link(host, found)
-        module = Module(rts, found)
+        module = Module(machine, found)
         self.modules.append(module)
         return module
 

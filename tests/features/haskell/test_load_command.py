@@ -135,3 +135,108 @@ def test_crashing_haskell_code_is_reported(rtlinker_command, tmp_path):
     code, output, said = rtlinker_command("load", "Crash.o", "crash", cwd=tmp_path)
     assert (code, output) == (128 + 11, "")
     assert "SIGSEGV" in said
+
+
+TYPED = """
+module Typed where
+total :: [Int] -> Int
+total = sum
+halves :: Double -> Maybe (Double, Double)
+halves 0 = Nothing
+halves x = Just (x / 2, x / 2)
+reversed :: String -> String
+reversed = reverse
+answer :: Integer
+answer = 2 ^ (70 :: Int)
+same :: a -> a
+same x = x
+boom :: Int -> Int
+boom n = n `div` 0
+failing :: IO ()
+failing = ioError (userError "no luck")
+asked :: IO String
+asked = putStr "who? " >> getLine
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["total", "[1,2,3]"], "6"),
+        (["halves", "3"], "Just (1.5,1.5)"),
+        (["halves", "0"], "Nothing"),
+        (["reversed", "stressed"], "desserts"),
+        (["answer"], "1180591620717411303424"),
+        (["same", "3", "--sig", "Int -> Int"], "3"),
+        (["same", '["a"]', "--sig", "[String] -> [String]"], '["a"]'),
+        (["total", "[1,2]", "--json"], '{"symbol": "Typed_total_closure", "type": "[Int] -> Int", "value": 3}'),
+    ],
+)
+def test_arguments_and_results_are_written_as_in_haskell(rtlinker_command, tmp_path, words, shown):
+    ghc(tmp_path, TYPED)
+    assert rtlinker_command("load", "Typed.o", *words, cwd=tmp_path) == (0, shown + "\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["total", "x"], 2, "a word that makes no such value"),
+        (["total"], 2, "a wrong number of arguments"),
+        (["total", "[1]", "[2]"], 2, "a wrong number of arguments"),
+        (["total", "[1]", "--sig", "Int -> Int"], 2, "the signature is not the value's type"),
+        (["same", "3"], 2, "choose a type with --sig"),
+        (["total", "[99999999999999999999]"], 2, "does not fit its Haskell type"),
+        (["boom", "1"], 1, "Haskell exception: divide by zero"),
+        (["failing"], 1, "Haskell exception: user error (no luck)"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_said(rtlinker_command, tmp_path, words, code, said):
+    ghc(tmp_path, TYPED)
+    ended = rtlinker_command("load", "Typed.o", *words, cwd=tmp_path)
+    assert (ended.code, ended.stdout) == (code, "")
+    assert ended.stderr.startswith("error: ")
+    assert said in ended.stderr
+
+
+def test_an_action_reads_standard_input(rtlinker_command, tmp_path):
+    ghc(tmp_path, TYPED)
+    assert rtlinker_command("load", "Typed.o", "asked", input="me\n", cwd=tmp_path) == (0, "who? me\n", "")
+
+
+def test_without_an_interface_texts_and_an_action_are_assumed(rtlinker_command, tmp_path):
+    ghc(tmp_path).with_suffix(".hi").unlink()
+    note = "note: Test.maFonction has no interface beside its object: String -> IO () assumed, --sig says better\n"
+    assert rtlinker_command("load", "Test.o", "maFonction", "you", cwd=tmp_path) == (0, "Hello you\n", note)
+    signed = ("load", "Test.o", "maFonction", "you", "--sig", "String -> IO ()")
+    assert rtlinker_command(*signed, cwd=tmp_path) == (0, "Hello you\n", "")
+
+
+PROGRAM = """
+module Main where
+import System.Environment
+import System.Exit
+main :: IO ()
+main = do
+  name <- getProgName
+  given <- getArgs
+  putStrLn (name ++ show given)
+  case given of
+    ["fail"] -> exitWith (ExitFailure 3)
+    ["boom"] -> error "boom"
+    _ -> putStr "no end of line"
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "shown", "said"),
+    [
+        (["a", "-x"], 0, 'Main.o["a","-x"]\nno end of line', ""),
+        (["fail"], 3, 'Main.o["fail"]\n', ""),
+        (["boom"], 1, 'Main.o["boom"]\n', "Main.o: boom\n"),
+    ],
+)
+def test_main_runs_as_a_program(rtlinker_command, tmp_path, given, code, shown, said):
+    ghc(tmp_path, PROGRAM)
+    ended = rtlinker_command("load", "Main.o", "main", "--", *given, cwd=tmp_path)
+    assert (ended.code, ended.stdout) == (code, shown)
+    assert ended.stderr.startswith(said)
