@@ -139,6 +139,10 @@ class Rts:
         """Free a stable pointer; its number may then mean another closure."""
         self.calls.hs_free_stable_ptr(stable)
 
+    def holds(self, thread: int) -> bool:
+        """Whether a thread (threading.get_ident) holds the heap."""
+        return thread in self._holders
+
     def refuse_held(self) -> None:
         """Raises LinkError when this thread holds the heap: asking for it again would wait for ever."""
         if get_ident() in self._holders:

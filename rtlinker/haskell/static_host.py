@@ -111,6 +111,8 @@ class StaticHost:
         """Give the link the words that stand for libc's data, and the functions that keep one of them equal."""
         for name in (*CHANGERS, ENVIRON):
             self.linker.define(LIBC + name, dynamic.find_symbol(name) or 0)
+        # only GHC's own linker in the runtime asks, for shared libraries; ours would keep a list of each reload
+        self.linker.define("dl_iterate_phdr", dynamic.find_symbol("dl_iterate_phdr") or 0)
         self.linker.load_object(SURROUNDINGS.written(), "rtlinker's surroundings of GHC's runtime")
 
     def refresh(self) -> None:

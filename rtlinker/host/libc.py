@@ -28,6 +28,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "dladdr": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "dl_iterate_phdr": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "free": (None, (ctypes.c_void_p,)),
+    "malloc_usable_size": (ctypes.c_size_t, (ctypes.c_void_p,)),
     "fflush": (ctypes.c_int, (ctypes.c_void_p,)),
     "exit": (None, (ctypes.c_int,)),
     "sigaction": (ctypes.c_int, (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),

@@ -168,6 +168,11 @@ class LinkingCollector(Collector):
         """Why memory of unloaded images is kept, a text for each reason; empty when all of it was given back."""
         return self._pins.reasons
 
+    @property
+    def unloaded(self) -> tuple[LiveImage, ...]:
+        """The images that were unloaded and whose memory is still there, users before what they use."""
+        return tuple(self._pins.images)
+
     def _depend(self, live: LiveImage) -> None:
         for other in self.images:
             if other.scope.used:

@@ -74,7 +74,8 @@ def used(live: LiveImage) -> list[str]:
 def reasons(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
     """Every reason why an image whose destructors have run must not be freed yet; see `waiting_in`."""
     own = [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
-    return [*own, *registered(live), *used(live)]
+    asked = [text for hold in live.holds for text in hold(live)]
+    return [*own, *registered(live), *used(live), *asked]
 
 
 def _refers_to(live: LiveImage, names: Iterable[str]) -> bool:

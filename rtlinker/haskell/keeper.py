@@ -1,0 +1,156 @@
+"""Keeps loaded modules alive as long as they are loaded, and their memory until Haskell is done with it.
+
+**Loaded**: the values of a module's constants are roots of the garbage collector (see `haskell.hooks`), and so are the
+closures that it exports to C. Otherwise they would be collected between two calls from Python.
+
+**Unloaded**: names vanish at once, and the roots are taken back. The memory stays until a major collection has shown
+that nothing reaches the code: a result that is not evaluated yet, a thread, or a handle of Python's may need it. Then
+the image is asked about at each later unload, or by `collect`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from _thread import get_ident
+
+from rtlinker.haskell.hooks import CAFS, EXPORTS, KEEPER, NEW_CAF, REGISTER
+from rtlinker.haskell.reach import reached
+from rtlinker.host import libc
+from rtlinker.live.collect import LOCK
+from rtlinker.live.pins import look_again
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Collection
+
+    from rtlinker.haskell.rts import Rts
+    from rtlinker.live.install import LiveImage
+
+HELD = "haskell's heap may reach it"
+
+TRIES = 2
+"""How often to collect: what a thread's stack does not use holds anything, and something else after the next time."""
+
+ENTRIES, LISTED = 8, 32
+"""In a list of foreign exports: where the number of its entries stands, and where they begin (ForeignExports.h)."""
+
+
+class Keeper:
+    """Links and unloads the objects of modules for one runtime; made before any of them is linked."""
+
+    def __init__(self, rts: Rts) -> None:
+        self.rts = rts
+        self._linker = rts.host.linker
+        self._unreached: set[LiveImage] = set()
+        self._exported: dict[int, list[int]] = {}
+        with LOCK:
+            self._linker.load_object(KEEPER.written(), "rtlinker's keeper of haskell modules")
+            self._linker.resolve()
+            self._constants = self._word(CAFS)
+            self._exports = self._word(EXPORTS)
+            for name, ours in (("newCAF", NEW_CAF), ("registerForeignExports", REGISTER)):
+                self._linker.define(name, self._linker.lookup(ours))
+
+    def _word(self, name: str) -> ctypes.c_uint64:
+        return ctypes.c_uint64.from_address(self._linker.lookup(name) or 0)
+
+    def resolve(self) -> list[LiveImage]:
+        """Link the objects that wait in the host's linker and run their constructors; the images that came of it.
+
+        Raises the errors of linking.
+        """
+        with LOCK:
+            before = {*self._linker.images}
+            self._linker.resolve()
+            new = [live for live in self._linker.images if live not in before]
+            for live in new:
+                live.holds.append(self._holds)
+            self._adopt_exports()
+            return new
+
+    def _adopt_exports(self) -> None:
+        """Make the closures roots that new objects export to C."""
+        if self._exports.value:
+            self.rts.start()
+        while self._exports.value:
+            at = self._exports.value
+            self._exports.value = ctypes.c_uint64.from_address(at).value
+            count = ctypes.c_int32.from_address(at + ENTRIES).value
+            entries = (ctypes.c_uint64 * count).from_address(at + LISTED)
+            self._exported[at] = [self.rts.calls.getStablePtr(entry) for entry in entries]
+
+    def unload(self, *names: str | os.PathLike[str]) -> None:
+        """Take objects out of the linker, by path, users before what they use; free what nothing reaches.
+
+        Raises LinkError when nothing of a name is loaded.
+        """
+        with LOCK:
+            for name in names:
+                self._linker.unload(name)
+            self.collect()
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Why memory of unloaded modules is still there, a text for each reason; empty when it was given back."""
+        return self._linker.pinned
+
+    def collect(self) -> None:
+        """Collect garbage if there are unloaded modules, and free those that nothing reaches any more.
+
+        Does nothing while this thread holds the heap: the next call does it then.
+        """
+        with LOCK:
+            waiting = [live for live in self._linker.unloaded if self._holds in live.holds]
+            if not waiting or not self.rts.started or self.rts.holds(get_ident()):
+                look_again()
+                return
+            with self.rts.held():
+                self._release(waiting)
+            self._unreached = {*waiting} - self._reached(waiting)
+            look_again()
+            self._unreached.clear()
+
+    def _reached(self, waiting: list[LiveImage]) -> set[LiveImage]:
+        """Those of the images that Haskell still reaches."""
+        others = [live for live in self._linker.images if live not in waiting]
+        alive = {*waiting}
+        for _ in range(TRIES):
+            self.rts.collect()
+            with self.rts.held() as heap:
+                alive &= reached(heap, [*alive], others)
+            if not alive:
+                break
+        return alive
+
+    def _holds(self, live: LiveImage) -> list[str]:
+        """The reason to keep an unloaded image (see `live.pins`)."""
+        return [] if live in self._unreached or not self.rts.started else [HELD]
+
+    def _release(self, images: Collection[LiveImage]) -> None:
+        """Take the roots of images back: of their constants, and of what they export."""
+        spans = [(live.image.address, live.image.address + live.image.layout.size) for live in images]
+
+        def theirs(address: int) -> bool:
+            return any(start <= address < end for start, end in spans)
+
+        for record, stable in self._take_records(theirs):
+            self.rts.free(stable)
+            libc.free(record)
+        for at in [at for at in self._exported if theirs(at)]:
+            for stable in self._exported.pop(at):
+                self.rts.free(stable)
+
+    def _take_records(self, theirs: Callable[[int], bool]) -> list[tuple[int, int]]:
+        """Unchain the records of constants; (record, stable pointer) of each. Nothing runs that could add one."""
+        taken = []
+        link = self._constants
+        while link.value:
+            record = link.value
+            following, constant, stable = (ctypes.c_uint64 * 3).from_address(record)
+            if theirs(constant):
+                link.value = following
+                taken.append((record, stable))
+            else:
+                link = ctypes.c_uint64.from_address(record)
+        return taken
