@@ -46,7 +46,7 @@ class Keeper:
         self._exported: dict[int, list[int]] = {}
         with LOCK:
             self._linker.load_object(KEEPER.written(), "rtlinker's keeper of haskell modules")
-            self._linker.resolve()
+            self._linker.resolve()  # constructors of nobody else wait: this is the first thing linked
             self._constants = self._word(CAFS)
             self._exports = self._word(EXPORTS)
             for name, ours in (("newCAF", NEW_CAF), ("registerForeignExports", REGISTER)):
@@ -55,19 +55,24 @@ class Keeper:
     def _word(self, name: str) -> ctypes.c_uint64:
         return ctypes.c_uint64.from_address(self._linker.lookup(name) or 0)
 
-    def resolve(self) -> list[LiveImage]:
-        """Link the objects that wait in the host's linker and run their constructors; the images that came of it.
+    def link(self) -> list[LiveImage]:
+        """Link the objects that wait in the host's linker; the images that came of it. Their constructors wait.
 
         Raises the errors of linking.
         """
         with LOCK:
             before = {*self._linker.images}
-            self._linker.resolve()
+            self._linker.resolve(start=False)
             new = [live for live in self._linker.images if live not in before]
             for live in new:
                 live.holds.append(self._holds)
-            self._adopt_exports()
             return new
+
+    def start(self) -> None:
+        """Run the constructors of what was linked. Starts the runtime if an object exports closures to C."""
+        with LOCK:
+            self._linker.start()
+            self._adopt_exports()
 
     def _adopt_exports(self) -> None:
         """Make the closures roots that new objects export to C."""

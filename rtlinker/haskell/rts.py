@@ -23,12 +23,12 @@ import sys
 from _thread import RLock, get_ident
 
 from rtlinker.errors import ForeignExceptionError, LinkError
-from rtlinker.haskell.calls import ALL_OPTIONS, C_TYPES, Calls, Config
+from rtlinker.haskell.calls import ALL_OPTIONS, Calls, Config
 from rtlinker.host import libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from rtlinker.haskell.host import Host
@@ -298,13 +298,3 @@ def tag(closure: int) -> int:
 def field(closure: int, number: int) -> int:
     """One of the pointers that a constructor holds, from 0."""
     return ctypes.c_uint64.from_address((closure & ~7) + 8 * (number + 1)).value
-
-
-def items(closure: int) -> Iterator[int]:
-    """The elements of a list whose spine is evaluated, as closures."""
-    while tag(closure) == RIGHT:
-        yield field(closure, 0)
-        closure = field(closure, 1)
-
-
-__all__ = ["C_TYPES", "Heap", "Held", "Rts", "field", "items", "tag"]
