@@ -1,10 +1,10 @@
-"""Python functions as Haskell functions, without a compiler and without C calling back into Python.
+r"""Python functions as Haskell functions, without a compiler and without C calling back into Python.
 
 Haskell's threads make it possible. While callbacks are alive, every evaluation runs in a Haskell thread of its own, and
 the thread that Python waits for does nothing but take the next event from a variable:
 
     python's evaluation     forkIO (try action >>= putMVar events . Left) >> takeMVar events
-    a callback              \\a b -> do answer <- newEmptyMVar
+    a callback              \a b -> do answer <- newEmptyMVar
                                       putMVar events (Right (number, [a, b], answer))
                                       join (takeMVar answer)
 
@@ -54,7 +54,7 @@ class Callbacks:
     @property
     def alive(self) -> bool:
         """Whether Haskell may call a function of Python's."""
-        return bool(self.functions)
+        return bool(self.events)
 
     def build(self, kind: Type, function: Callable[..., object]) -> Build:
         """What makes a Haskell function of that type, once the heap is held."""
@@ -91,7 +91,7 @@ class Callbacks:
 
     def prepare(self, heap: Heap) -> None:
         """Make the variable for events; evaluates, so it has to come before anything is built."""
-        if not self.events:
+        if self.functions and not self.events:
             self.events = heap.keep(heap.evaluate(heap.closure("base", "GHC.MVar", "newEmptyMVar"), io=True))
 
     def run(self, closure: int, io: bool) -> int:
@@ -187,7 +187,7 @@ class Callbacks:
             with heap.released():
                 part = Preparation(self.build).build(given, [function(*arguments)], "a callback's result")
             action = heap.apply(heap.closure("base", "GHC.Base", "returnIO"), part(heap)[0])
-        except BaseException as error:  # noqa: BLE001  # every exception has to pass through Haskell first
+        except BaseException as error:  # every exception has to pass through Haskell first
             action = self._thrown(heap, error)
         return answer, heap.keep(action)
 

@@ -1,7 +1,8 @@
 """One declaration of an interface: a value's type, a synonym, a newtype, the constructors of a data type.
 
-GHC prints `name :: type` for values, and for types a line with the kind, then `data`, `newtype`, `type` or `class` much as
-one would write them, broken over lines where they are long. Continued lines are indented deeper than the first.
+GHC prints `name :: type` for values, and for types a line with the kind, then `data`, `newtype`, `type` or `class`
+much as one would write them, broken over lines where they are long. Continued lines are indented deeper than the
+first.
 """
 
 from __future__ import annotations

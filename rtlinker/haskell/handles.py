@@ -67,6 +67,7 @@ class HaskellFunction(Handle):
     __slots__ = ()
 
     def __call__(self, *arguments: object) -> Any:
+        """What it gives for the arguments, as a Python value."""
         return self._values.call(self, self.type, arguments)
 
     @property

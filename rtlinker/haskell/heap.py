@@ -3,8 +3,9 @@
 A closure is a word that leads to its info table, then its fields. The table stands in front of the code that the word
 points to: layout, closure type, the constructor's number, and for a constructor the offset of its name, such as
 `ghc-prim:GHC.Types.I#` (GHC's includes/rts/storage/InfoTables.h and ClosureTypes.h, which are installed with GHC). A
-pointer to an evaluated constructor carries the constructor's number plus one in its low three bits. We read a value only
-after its constructor's name was compared with what its type says, so that a wrong signature is an error and not a crash.
+pointer to an evaluated constructor carries the constructor's number plus one in its low three bits. We read a value
+only after its constructor's name was compared with what its type says, so that a wrong signature is an error and not
+a crash.
 
 **The collector.** It moves closures, so an address is right only until the next collection. A collection happens where
 Haskell code runs, and that is in `evaluate` alone, or when nobody holds the capability. `allocate` of the runtime never
@@ -12,8 +13,8 @@ collects: a full nursery gets another block (rts/Storage.c says so of allocate; 
 and find all in place). So whatever is built between `locked` and `evaluate` stays where it is; what must live longer is
 kept by a stable pointer, and nothing else ever is.
 
-**Large objects.** More than 3,276 bytes asked for at once become one large object, which the collector takes to hold one
-closure. So many small closures are written in pieces below that size; only byte arrays are asked for whole.
+**Large objects.** More than 3,276 bytes asked for at once become one large object, which the collector takes to hold
+one closure. So many small closures are written in pieces below that size; only byte arrays are asked for whole.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
             """The absolute address of a symbol of the runtime."""
 
         def locate(self, package: str, module: str, name: str, suffix: str) -> int:
-            """The absolute address of `package:module.name`'s `closure`, `con_info` ...; loads the package if need be."""
+            """The absolute address of `package:module.name`'s `closure` or `con_info`; may load the package."""
 
         def lock(self) -> int:
             """A capability for this thread (rts_lock)."""
@@ -209,7 +210,8 @@ class Heap:
 
     def allocate(self, words: int) -> int:
         """Room for that many words; it must be filled before anything is evaluated."""
-        return self._allocate(self.capability, words)
+        at: int = self._allocate(self.capability, words)
+        return at
 
     def objects(self, info: int, columns: Sequence[Sequence[int]], tag: int) -> list[int]:
         """One closure for each row of the columns of fields; tagged pointers."""
@@ -260,11 +262,13 @@ class Heap:
 
     def keep(self, pointer: int) -> int:
         """A stable pointer: the closure lives, and can be found, until `drop`."""
-        return self._stable(pointer)
+        stable: int = self._stable(pointer)
+        return stable
 
     def kept(self, stable: int) -> int:
         """Where a kept closure is now."""
-        return self._at_stable(stable)
+        at: int = self._at_stable(stable)
+        return at
 
     def drop(self, stable: int) -> None:
         """Let go of a kept closure; needs no capability."""

@@ -1,10 +1,11 @@
 """Interfaces: what GHC wrote beside an object about its module, read through `ghc --show-iface`.
 
-GHC alone reads its binary interface files; each version has a format of its own, and the text that it prints of them has
-been stable for long. An Interface holds the types of what the module exports, what its synonyms and newtypes stand for,
-the modules and packages it depends on, and hashes: one for each declaration (its type, its strictness and what of it can
-be inlined elsewhere), and, under `usages`, the hash that each imported declaration had when this module was compiled. A
-module has to be compiled again when one of those differs from what the imported module says now: `stale_usages`.
+GHC alone reads its binary interface files; each version has a format of its own, and the text that it prints of them
+has been stable for long. An Interface holds the types of what the module exports, what its synonyms and newtypes
+stand for, the modules and packages it depends on, and hashes: one for each declaration (its type, its strictness and
+what of it can be inlined elsewhere), and, under `usages`, the hash that each imported declaration had when this
+module was compiled. A module has to be compiled again when one of those differs from what the imported module says
+now: `stale_usages`.
 
 Names that GHC prints bare are the module's own; they are made `Module.name` here, so that a `data Text` of the user is
 never taken for the one that everybody knows.
@@ -50,9 +51,10 @@ class Stale(Fact):
 class Interface(Fact):
     """One module's interface.
 
-    `exports` maps a name (of a value, of a constructor, of a record's field, of a class's method) to its type, or to the
-    text that could not be read as one; `hashes` maps every declaration to its hash; `modules` are the user's own modules
-    and `packages` the unit ids it depends on; `ways` GHC's letters for how it was compiled (`d`, `y`, `n` for dynamic).
+    `exports` maps a name (of a value, of a constructor, of a record's field, of a class's method) to its type, or to
+    the text that could not be read as one; `hashes` maps every declaration to its hash; `modules` are the user's own
+    modules and `packages` the unit ids it depends on; `ways` GHC's letters for how it was compiled (`d`, `y`, `n` for
+    dynamic).
     """
 
     module: str

@@ -22,7 +22,7 @@ def parse_type(text: str) -> Type:
     """The type that `text` writes. Raises SignatureError with the text and the place that cannot be read."""
     reader = _Reader(text)
     kind = reader.type()
-    if reader.token:
+    if reader.word:
         raise reader.wrong()
     return kind
 
@@ -31,8 +31,8 @@ def parse_atoms(text: str) -> tuple[Type, ...]:
     """Types standing side by side, as a constructor's fields do; strictness and unpacking are read and forgotten."""
     reader = _Reader(text)
     found = []
-    while reader.token:
-        while reader.token in ("!", "~"):
+    while reader.word:
+        while reader.word in ("!", "~"):
             reader.take()
         found.append(reader.atom())
     return tuple(found)
@@ -56,7 +56,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 def _token_end(text: str, at: int) -> int:
-    """Where the token that begins at `at` ends."""
+    """Where the word that begins at `at` ends."""
     if text[at : at + 2] in ("(#", "#)") and text[at : at + 3] != "(#)":
         return at + 2
     if text[at] in "()[],{}":
@@ -100,7 +100,7 @@ def _word_end(text: str, at: int) -> int:
 
 
 class _Reader:
-    """One walk over the tokens; `token` is the next one, empty at the end."""
+    """One walk over the tokens; `word` is the next one, empty at the end."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -108,15 +108,15 @@ class _Reader:
         self.at = 0
 
     @property
-    def token(self) -> str:
+    def word(self) -> str:
         return self.tokens[self.at]
 
     def take(self, expected: str | None = None) -> str:
-        token = self.token
-        if not token or (expected is not None and token != expected):
+        word = self.word
+        if not word or (expected is not None and word != expected):
             raise self.wrong(expected)
         self.at += 1
-        return token
+        return word
 
     def wrong(self, expected: str | None = None) -> SignatureError:
         place = " ".join(self.tokens[self.at : self.at + 4]).strip() or "the end of the text"
@@ -124,23 +124,23 @@ class _Reader:
         return signature_error("not a Haskell type", rows, "such as: Int -> Maybe String -> IO [Double]")
 
     def type(self) -> Type:
-        if self.token in ("forall", "∀"):
+        if self.word in ("forall", "∀"):
             self.take()
             variables = self.binders()
             body = self.type()
             return Forall(variables, body) if variables else body
         left = self.infix()
-        if self.token == "=>":
+        if self.word == "=>":
             self.take()
             is_several = type(left) is TypeCon and left.name.startswith(("(,", "()"))
             context = left.arguments if is_several and type(left) is TypeCon else (left,)
             body = self.type()
             return Qualified(context, body) if context else body
-        if self.token[:1] == "%":
+        if self.word[:1] == "%":
             self.take()
-            if self.token != "->":
+            if self.word != "->":
                 self.atom()
-        if self.token in ("->", "⊸"):
+        if self.word in ("->", "⊸"):
             self.take()
             return Function(left, self.type())
         return left
@@ -148,7 +148,7 @@ class _Reader:
     def binders(self) -> tuple[str, ...]:
         """The variables after `forall`, up to its dot."""
         found = []
-        while not self.token.startswith(".") and self.token != "->":
+        while not self.word.startswith(".") and self.word != "->":
             word = self.take()
             if word in ("(", "{"):
                 found.append(self.take())
@@ -161,15 +161,15 @@ class _Reader:
     def skip_to(self, closing: str) -> None:
         """Past the closing bracket that fits, whatever stands before it."""
         depth = 0
-        while depth or self.token != closing:
-            depth += (self.token in ("(", "{")) - (self.token in (")", "}"))
+        while depth or self.word != closing:
+            depth += (self.word in ("(", "{")) - (self.word in (")", "}"))
             self.take()
         self.take()
 
     def infix(self) -> Type:
         """An application, or two joined by an operator such as `~`; chains group to the right."""
         left = self.application()
-        sign = self.token
+        sign = self.word
         if sign in _CLOSING or sign[0] == "%" or not _is_operator(sign):
             return left
         self.take()
@@ -178,8 +178,8 @@ class _Reader:
     def application(self) -> Type:
         head = self.atom()
         arguments = []
-        while self.token == "@" or (self.token not in _CLOSING and not _is_operator(self.token)):
-            if self.token == "@":  # a kind, applied: nothing of it is left at run time
+        while self.word == "@" or (self.word not in _CLOSING and not _is_operator(self.word)):
+            if self.word == "@":  # a kind, applied: nothing of it is left at run time
                 self.take()
                 self.atom()
             else:
@@ -191,31 +191,31 @@ class _Reader:
         return type(head)(head.name, (*head.arguments, *arguments))
 
     def atom(self) -> Type:
-        token = self.take()
-        if token == "(":
+        word = self.take()
+        if word == "(":
             return self.parentheses()
-        if token == "(#":
+        if word == "(#":
             return self.unboxed()
-        if token == "[":
+        if word == "[":
             return self.brackets()
-        if token[0] == "?" and self.token == "::":
+        if word[0] == "?" and self.word == "::":
             self.take()
-            return TypeCon(token, (self.type(),))
-        if token == "*" or token[0] in "\"'" or token[0].isdigit():
-            return TypeCon(token)
-        if token in _CLOSING or _is_operator(token):
+            return TypeCon(word, (self.type(),))
+        if word == "*" or word[0] in "\"'" or word[0].isdigit():
+            return TypeCon(word)
+        if word in _CLOSING or _is_operator(word):
             self.at -= 1
             raise self.wrong()
-        return TypeVar(token) if token[0].islower() or token[0] == "_" else TypeCon(canonical(token))
+        return TypeVar(word) if word[0].islower() or word[0] == "_" else TypeCon(canonical(word))
 
     def parentheses(self) -> Type:
-        if _is_operator(self.token) and self.tokens[self.at + 1] == ")":
+        if _is_operator(self.word) and self.tokens[self.at + 1] == ")":
             name = self.take()
             self.take()
             return TypeCon("(->)" if name == "->" else f"({canonical(name)})")
-        if self.token == ",":
+        if self.word == ",":
             commas = ""
-            while self.token == ",":
+            while self.word == ",":
                 commas += self.take()
             self.take(")")
             return TypeCon(f"({commas})")
@@ -233,21 +233,21 @@ class _Reader:
     def elements(self, closing: str) -> tuple[Type, ...]:
         """What stands between commas, up to the closing bracket. A kind after `::` is forgotten."""
         found = []
-        if self.token == closing:
+        if self.word == closing:
             self.take()
             return ()
         while True:
             found.append(self.type())
-            if self.token == "::":
+            if self.word == "::":
                 self.take()
                 self.type()
-            if self.token != ",":
+            if self.word != ",":
                 break
             self.take()
         self.take(closing)
         return tuple(found)
 
 
-def _is_operator(token: str) -> bool:
-    last = token[-1:]
-    return last in _SYMBOLS and not (last == "#" and (token[0].isalpha() or token[0] == "_")) and token != "*"
+def _is_operator(word: str) -> bool:
+    last = word[-1:]
+    return last in _SYMBOLS and not (last == "#" and (word[0].isalpha() or word[0] == "_")) and word != "*"

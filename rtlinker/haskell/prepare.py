@@ -158,9 +158,7 @@ class Preparation:
                 raise mismatch(write(kind), value, place)
         upper = self.build(kind.arguments[0], [value.numerator for value in values], place)  # type: ignore[attr-defined]
         lower = self.build(kind.arguments[0], [value.denominator for value in values], place)  # type: ignore[attr-defined]
-        return lambda heap: heap.objects(
-            heap.constructor("base", "GHC.Real", ":%"), [upper(heap), lower(heap)], 1
-        )
+        return lambda heap: heap.objects(heap.constructor("base", "GHC.Real", ":%"), [upper(heap), lower(heap)], 1)
 
 
 def _booleans(_: Preparation, kind: TypeCon, values: Sequence[object], place: str) -> Build:
@@ -225,7 +223,7 @@ def _listed(kind: TypeCon, value: object, place: str) -> list[object]:
         raise mismatch(write(kind), value, place)
     if not hasattr(value, "__iter__") or not hasattr(value, "__len__"):
         raise mismatch(write(kind), value, place)
-    return list(value)  # type: ignore[call-overload, no-any-return]
+    return list(value)
 
 
 def _cells(heap: Heap, elements: list[int], lengths: list[int]) -> list[int]:

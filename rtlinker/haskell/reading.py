@@ -1,7 +1,7 @@
 """Haskell closures to Python values: one walk over an evaluated value, column by column.
 
-A walk evaluates nothing. What it finds unevaluated it notes in `pending`, together with whether it is a list's rest, and
-goes on elsewhere; the values of such a walk mean nothing, and it is made again after those thunks were forced.
+A walk evaluates nothing. What it finds unevaluated it notes in `pending`, together with whether it is a list's rest,
+and goes on elsewhere; the values of such a walk mean nothing, and it is made again after those thunks were forced.
 """
 
 from __future__ import annotations
@@ -144,22 +144,27 @@ class Reading:
         views = heap.views
         cell = heap.constructor("ghc-prim", "GHC.Types", ":")
         longest = len(heads) + self.values.limit
+        number, view = -1, heap.views[0]
         while True:
             at = pointer & -8 if pointer & 7 else heap.settled(pointer)
             if not at:
                 return pointer
-            info = views[at >> 20][at >> 3 & 0x1FFFF]
-            if info != cell:
-                name = heap.table(info).name
+            if at >> 20 != number:
+                number = at >> 20
+                view = views[number]
+            index = at >> 3 & 0x1FFFF
+            if view[index] != cell:
+                name = heap.table(view[index]).name
                 if name == "GHC.Types.[]":
                     return 0
-                raise signature_error(
-                    "the value is not of the signature's type", [("signature", write(kind)), ("found", name)]
-                )
-            at += 8
-            heads.append(views[at >> 20][at >> 3 & 0x1FFFF])
-            at += 8
-            pointer = views[at >> 20][at >> 3 & 0x1FFFF]
+                rows = [("signature", write(kind)), ("found", name or "no list")]
+                raise signature_error("the value is not of the signature's type", rows)
+            if index < 0x1FFFE:
+                heads.append(view[index + 1])
+                pointer = view[index + 2]
+            else:  # a cell in a library's data may lie across the border of a megabyte
+                heads.append(heap.word(at + 8))
+                pointer = heap.word(at + 16)
             if len(heads) > longest:
                 raise self.values.too_long(kind)
 

@@ -1,8 +1,9 @@
 """Numbers and characters: Python's to boxed Haskell values, many at a time, and back.
 
-Every fixed-size number is a constructor with one unboxed word (in GHC 9.0 the small ones too, widened): Int is `I# Int#`.
-An Integer is `IS Int#`, or `IP`/`IN` with the magnitude as a ByteArray# of 64-bit limbs, the lowest first; a Natural is
-`NS Word#` or `NB`. The large forms hold only what does not fit the small one: ghc-bignum compares by constructor.
+Every fixed-size number is a constructor with one unboxed word (in GHC 9.0 the small ones too, widened): Int is `I#
+Int#`. An Integer is `IS Int#`, or `IP`/`IN` with the magnitude as a ByteArray# of 64-bit limbs, the lowest first; a
+Natural is `NS Word#` or `NB`. The large forms hold only what does not fit the small one: ghc-bignum compares by
+constructor.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def mismatch(kind: str, value: object, place: str, why: str = "") -> SignatureEr
     return error
 
 
-def whole_numbers(kind: str, values: Sequence[object], place: str, lowest: int | None, highest: int | None) -> list[int]:
+def whole_numbers(
+    kind: str, values: Sequence[object], place: str, lowest: int | None, highest: int | None
+) -> list[int]:
     """The values as plain integers in the range; a truth value is none."""
     if set(map(type, values)) != {int}:
         values = [_whole_number(kind, value, place) for value in values]
@@ -103,22 +106,23 @@ def prepare_floats(kind: str, values: Sequence[object], place: str) -> Callable[
     """What builds Doubles or Floats; whole numbers are taken as well, as everywhere in Python."""
     scalar = FLOATS[kind]
     for value in values:
-        if isinstance(value, bool) or not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
+        is_number = hasattr(type(value), "__float__") or hasattr(type(value), "__index__")
+        if isinstance(value, bool) or not is_number:
             raise mismatch(kind, value, place)
     try:
         numbers = array(scalar.letter, map(float, values))  # type: ignore[arg-type]
     except (OverflowError, TypeError, ValueError):
         raise mismatch(kind, values[0], place) from None
-    if kind == "Float":
-        words = array("Q", array("I", numbers.tobytes()))
-    else:
-        words = array("Q", numbers.tobytes())
+    # a Float has the lower half of its word
+    words = array("Q", array("I", numbers.tobytes()) if kind == "Float" else numbers.tobytes())
     return lambda heap: boxes(heap, scalar, words)
 
 
 def boxes(heap: Heap, scalar: Scalar, words: Sequence[int]) -> list[int]:
     """A boxed closure for each word."""
-    return heap.objects(heap.constructor(scalar.package, scalar.module, scalar.constructor), [words], 1) if words else []
+    return (
+        heap.objects(heap.constructor(scalar.package, scalar.module, scalar.constructor), [words], 1) if words else []
+    )
 
 
 def read_scalars(heap: Heap, kind: str, places: Sequence[int]) -> list[object]:
@@ -157,9 +161,7 @@ def prepare_large(kind: str, values: Sequence[object], place: str) -> Callable[[
         if len(small) == len(numbers):
             return boxed
         rest = iter(boxed)
-        return [
-            next(rest) if scalar.lowest <= each <= scalar.highest else _large(heap, kind, each) for each in numbers
-        ]
+        return [next(rest) if scalar.lowest <= each <= scalar.highest else _large(heap, kind, each) for each in numbers]
 
     return build
 

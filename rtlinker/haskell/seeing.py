@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rtlinker.errors import SignatureError
+    from rtlinker.haskell.declarations import Newtype, Synonym
     from rtlinker.haskell.interface import Interface
     from rtlinker.haskell.types import Type
 
@@ -21,46 +22,54 @@ def represented(kind: Type, interfaces: Iterable[Interface] = ()) -> Type:
     recursive newtype has no end: both stay as they are, and are opaque to Python.
     """
     known = list(interfaces)
-    synonyms = {name: each for one in known for name, each in one.synonyms.items()}
-    newtypes = {
-        name: each for one in known for name, each in one.newtypes.items() if each.constructor in one.exports
-    }
-    return _represented(kind, synonyms | newtypes, frozenset())
+    meanings: dict[str, Synonym | Newtype] = {}
+    for one in known:
+        meanings |= one.synonyms
+        meanings |= {name: each for name, each in one.newtypes.items() if each.constructor in one.exports}
+    return _represented(kind, meanings)
 
 
-def _represented(kind: Type, known: Mapping[str, object], inside: frozenset[str]) -> Type:
+def _represented(kind: Type, known: Mapping[str, Synonym | Newtype]) -> Type:
     if type(kind) is Function:
-        return Function(_represented(kind.argument, known, inside), _represented(kind.result, known, inside))
+        return Function(_represented(kind.argument, known), _represented(kind.result, known))
     if type(kind) is Forall:
-        return Forall(kind.variables, _represented(kind.body, known, inside))
+        return Forall(kind.variables, _represented(kind.body, known))
     if type(kind) is Qualified:
-        return Qualified(kind.context, _represented(kind.body, known, inside))
+        return Qualified(kind.context, _represented(kind.body, known))
     assert not isinstance(kind, (Function, Forall, Qualified))
     if type(kind) is TypeCon and kind.name in SYNONYMS and not kind.arguments:
-        return _represented(SYNONYMS[kind.name], known, inside)
-    meant = known.get(kind.name) if type(kind) is TypeCon else None
-    variables = getattr(meant, "variables", ())
-    if meant is not None and kind.name not in inside and len(variables) <= len(kind.arguments):
-        body = substitute(meant.meaning, dict(zip(variables, kind.arguments)))  # type: ignore[attr-defined]
-        extra = kind.arguments[len(variables) :]
-        if extra and isinstance(body, TypeCon):
-            body = TypeCon(body.name, body.arguments + extra)
-        if not _mentions(body, kind.name, known, set()):
-            return _represented(body, known, inside)
-    return type(kind)(kind.name, tuple(_represented(each, known, inside) for each in kind.arguments))
+        return _represented(SYNONYMS[kind.name], known)
+    body = _meaning(kind, known) if type(kind) is TypeCon else None
+    if body is not None:
+        return _represented(body, known)
+    return type(kind)(kind.name, tuple(_represented(each, known) for each in kind.arguments))
 
 
-def _mentions(kind: Type, name: str, known: Mapping[str, object], seen: set[str]) -> bool:
+def _meaning(kind: TypeCon, known: Mapping[str, Synonym | Newtype]) -> Type | None:
+    """What a synonym or a newtype stands for, with its arguments put in; None for a type that stands for itself."""
+    meant = known.get(kind.name)
+    if meant is None or len(meant.variables) > len(kind.arguments):
+        return None
+    extra = kind.arguments[len(meant.variables) :]
+    body = substitute(meant.meaning, dict(zip(meant.variables, kind.arguments)))
+    if extra:
+        if not isinstance(body, TypeCon):
+            return None
+        body = TypeCon(body.name, body.arguments + extra)
+    return None if _mentions(meant.meaning, kind.name, known, set()) else body
+
+
+def _mentions(kind: Type, name: str, known: Mapping[str, Synonym | Newtype], seen: set[str]) -> bool:
     """Whether a type leads back to a name, through any synonym or newtype."""
-    if type(kind) is Function:
+    if isinstance(kind, Function):
         return _mentions(kind.argument, name, known, seen) or _mentions(kind.result, name, known, seen)
-    if isinstance(kind, (Forall, Qualified, Function)):
-        return isinstance(kind, (Forall, Qualified)) and _mentions(kind.body, name, known, seen)
+    if isinstance(kind, (Forall, Qualified)):
+        return _mentions(kind.body, name, known, seen)
     if kind.name == name:
         return True
     if kind.name in known and kind.name not in seen:
         seen.add(kind.name)
-        if _mentions(known[kind.name].meaning, name, known, seen):  # type: ignore[attr-defined]
+        if _mentions(known[kind.name].meaning, name, known, seen):
             return True
     return any(_mentions(each, name, known, seen) for each in kind.arguments)
 
@@ -92,7 +101,9 @@ def monomorphic(kind: Type, name: str) -> Type:
 
 def _needs_dictionaries(name: str, kind: Type) -> SignatureError:
     hint = f"add a definition of one type to the module, such as {name}Int = {name} with Int for the variables"
-    return signature_error("a function of class context needs dictionaries", [("name", name), ("type", write(kind))], hint)
+    return signature_error(
+        "a function of class context needs dictionaries", [("name", name), ("type", write(kind))], hint
+    )
 
 
 def stale_usages(interface: Interface, others: Mapping[str, Interface]) -> tuple[Stale, ...]:

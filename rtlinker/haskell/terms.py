@@ -1,8 +1,8 @@
-"""Small Haskell functions made without a compiler: lambda terms as combinators that base already has compiled.
+r"""Small Haskell functions made without a compiler: lambda terms as combinators that base already has compiled.
 
 A term is a closure's address, a variable (text), or a pair (function, argument). `abstract` takes a variable out of a
 term by the rules of Curry and Turner: `const`, `id`, `.`, `flip`, and `<*>` of functions are their K, I, B, C and S. So
-`\\x -> f (g x)` becomes `(.) f g`, and what the collector and the debugger see are base's own functions.
+`\x -> f (g x)` becomes `(.) f g`, and what the collector and the debugger see are base's own functions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Combinators:
         self.share = heap.closure("base", "GHC.Base", "$fApplicativeFUN_$c<*>")
 
     def abstract(self, variable: str, term: Term) -> Term:
-        """`\\variable -> term`, with the variable gone."""
+        r"""`\variable -> term`, with the variable gone."""
         if term == variable:
             return self.identity
         if not _mentions(term, variable):
@@ -43,7 +43,7 @@ class Combinators:
         return ((self.share, self.abstract(variable, function)), self.abstract(variable, argument))
 
     def function(self, variables: tuple[str, ...], term: Term) -> Term:
-        """`\\a b c -> term`."""
+        r"""`\a b c -> term`."""
         for variable in reversed(variables):
             term = self.abstract(variable, term)
         return term

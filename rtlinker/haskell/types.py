@@ -1,11 +1,13 @@
 """Haskell's types as facts, and how they are written.
 
-A type is a TypeCon (a constructor with its arguments), a TypeVar (a variable, possibly applied), a Function, a Forall or a
-Qualified (a body under a class context). Lists, tuples and the unit are TypeCons named `[]`, `(,)`, `(,,)` ... and `()`,
-as Haskell itself names them. `write(t)` is a text that `haskell.parse.parse_type` reads back as the same fact.
+A type is a TypeCon (a constructor with its arguments), a TypeVar (a variable, possibly applied), a Function, a Forall
+or a Qualified (a body under a class context). Lists, tuples and the unit are TypeCons named `[]`, `(,)`, `(,,)` ...
+and `()`, as Haskell itself names them. `write(t)` is a text that `haskell.parse.parse_type` reads back as the same
+fact.
 
-One type has many spellings: GHC prints `GHC.Types.Int`, people write `Int`; the strict Text is `Data.Text.Internal.Text`,
-`Data.Text.Text`, `T.Text`. `canonical` gives the one name that all of rtlinker uses; what it does not know stays as it is.
+One type has many spellings: GHC prints `GHC.Types.Int`, people write `Int`; the strict Text is
+`Data.Text.Internal.Text`, `Data.Text.Text`, `T.Text`. `canonical` gives the one name that all of rtlinker uses; what
+it does not know stays as it is.
 """
 
 from __future__ import annotations
@@ -93,8 +95,7 @@ _HOMES = {
 _KNOWN = {f"{module}.{name}": name for module, names in _HOMES.items() for name in names.split()}
 _KNOWN |= dict.fromkeys(("Data.Text.Internal.Lazy.Text", "TL.Text", "LT.Text", "Lazy.Text", "LazyText"), LAZY_TEXT)
 _KNOWN |= dict.fromkeys(
-    ("Data.ByteString.Lazy.Internal.ByteString", "BL.ByteString", "BSL.ByteString", "LBS.ByteString")
-    + ("Lazy.ByteString", "LazyByteString"),
+    "Data.ByteString.Lazy.Internal.ByteString BL.ByteString BSL.ByteString LBS.ByteString Lazy.ByteString".split(),
     LAZY_BYTES,
 )
 

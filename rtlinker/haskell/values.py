@@ -1,11 +1,13 @@
 """Calls with Python values: arguments built, the function applied, its result forced as far as Python needs it, read.
 
-**Laziness.** Arguments are evaluated values. A result is forced to the depth of its type: all of a list, both parts of a
-pair, nothing of what stays a handle. Forcing goes round by round: one walk over the value collects every thunk that is in
-the way, one evaluation forces them all (a list's cells and elements together, by `foldl'` of base), and the walk begins
-again, because the collector may have moved everything. The rounds are as many as the type is deep, not as the value is
-long, and no round needs stack in proportion to a list's length. Infinite lists: a result of more than `limit` elements
-is refused with a LinkError; `iterate` gives the elements of any list one after the other, and forces no more than it gives.
+**Laziness.** Arguments are evaluated values. A result is forced to the depth of its type: all of a list, both parts
+of a pair, nothing of what stays a handle. Forcing goes round by round: one walk over the value collects every thunk
+that is in the way, one evaluation forces them all (a list's cells and elements together, by `foldl'` of base), and
+the walk begins again, because the collector may have moved everything. The rounds are as many as the type is deep,
+not as the value is long, and no round needs stack in proportion to a list's length. A list of numbers or characters
+is quicker still: base writes it into plain memory (`haskell.flat`). Infinite lists: a result of more than `limit`
+elements is refused with a LinkError; `iterate` gives the elements of any list one after the other, and forces no more
+than it gives.
 
 **Lifetimes.** An address is used only between two evaluations (see `haskell.heap`). The result is kept by a stable
 pointer while it is read; handles keep one each.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from rtlinker.errors import LinkError
 from rtlinker.haskell.callbacks import Callbacks
+from rtlinker.haskell.flat import forcing, is_flat, read_flat, taking
 from rtlinker.haskell.handles import Handle, HaskellFunction
 from rtlinker.haskell.heap import Heap
 from rtlinker.haskell.prepare import Preparation
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from rtlinker.haskell.heap import Machine
     from rtlinker.haskell.types import Type
 
-FIRST_PIECE = 1 << 16
+FIRST_PIECE = 1 << 17
 """How many cells of a list are forced in the first evaluation; eight times as many in each further one."""
 
 
@@ -75,8 +78,7 @@ class Values:
         ]
         result = substitute(result, preparation.bound)
         with self.heap as heap:
-            if self.callbacks.alive:
-                self.callbacks.prepare(heap)
+            self.callbacks.prepare(heap)
             built = [part(heap)[0] for part in parts]
             action = is_action(result)
             pointer = self.run(heap.apply(heap.kept(function.stable), *built), action)
@@ -102,6 +104,8 @@ class Values:
         root = heap.keep(pointer)
         piece = FIRST_PIECE
         try:
+            if is_flat(kind):
+                return read_flat(self, kind, root)
             while True:
                 reading = Reading(self, piece)
                 found = reading.read(kind, [heap.kept(root)])
@@ -115,21 +119,16 @@ class Values:
     def _force(self, pending: Sequence[tuple[int, bool]], piece: int) -> None:
         """Evaluate thunks, all in one go; of those that are lists, the first cells and their elements."""
         heap = self.heap
-        strict = heap.closure("base", "GHC.Base", "$!")
-        const = heap.closure("base", "GHC.Base", "const")
-        unit = heap.closure("ghc-prim", "GHC.Tuple", "()") + 1
-        # \_ x -> x `seq` (), folded strictly from the left: each element is evaluated, none is kept
-        each = heap.apply(const, heap.apply(strict, heap.apply(const, unit)))
-        force = heap.apply(heap.closure("base", "GHC.List", "foldl'"), each, unit)
-        count = heap.objects(heap.constructor("ghc-prim", "GHC.Types", "I#"), [[piece]], 1)[0]
-        take = heap.apply(heap.closure("base", "GHC.List", "take"), count)
+        force, take = forcing(heap), taking(heap, piece)
         things = [heap.apply(force, heap.apply(take, at)) if is_list else at for at, is_list in pending]
         self.run(heap.apply(force, heap.cons(things)), io=False)
 
     def too_long(self, kind: Type) -> LinkError:
         """The error for a list that is longer than `limit`."""
         rows = [("type", write(kind)), ("limit", f"{self.limit:,} elements")]
-        return LinkError("a list that is infinite, or too long to read", rows, "take n of it, or iterate over its handle")
+        return LinkError(
+            "a list that is infinite, or too long to read", rows, "take n of it, or iterate over its handle"
+        )
 
     def iterate(self, handle: Handle) -> Iterator[Any]:
         """The elements of a list, each forced when it is asked for: infinite lists are welcome. The handle stays."""
