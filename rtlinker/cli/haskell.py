@@ -100,7 +100,7 @@ def _program(module: Module, found: Value, words: Words) -> Callable[[], int]:
         import ctypes
 
         rts = module.machine.rts
-        module.linker.start()
+        module.machine.keeper.start()
         rts.start()
         given = [words.one("FILE"), *words.arguments["ARG"]]
         argv = (ctypes.c_char_p * (len(given) + 1))(*[word.encode("utf-8", "surrogateescape") for word in given], None)

@@ -10,6 +10,7 @@ import sys
 from _thread import get_ident
 
 from rtlinker.errors import LinkError, UndefinedSymbolsError
+from rtlinker.haskell.keeper import Keeper
 from rtlinker.haskell.names import Name, symbol_of
 from rtlinker.haskell.packages import WIRED
 from rtlinker.haskell.rts import FLUSH
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
 
 
 class RtsMachine:
-    """A Machine over a runtime. It starts the runtime when it is locked for the first time."""
+    """A Machine over a runtime, which it starts when it is locked for the first time.
+
+    `keeper` links the objects of modules, and unloads them.
+    """
 
     def __init__(self, rts: Rts, packages: Packages) -> None:
         self.rts = rts
         self.packages = packages
+        self.keeper = Keeper(rts)
         self._held: dict[int, list[Section]] = {}
         self._values: Values | None = None
 

@@ -97,7 +97,7 @@ class Module:
             raise signature_error("a value of unknown type", rows, "give its type as text")
         from rtlinker.haskell.seeing import represented
 
-        self.linker.start()
+        self.machine.keeper.start()
         made = self.machine.values.handle(found.address, represented(kind, self.interfaces))
         self._handles[spelling, signature] = made
         return made
@@ -143,14 +143,17 @@ class Module:
         return f"did you mean {' or '.join(close)}?" if close else "it is not exported, or was inlined everywhere"
 
     def unload(self) -> None:
-        """Take the module's names out of the process; a second call does nothing."""
+        """Take the module's names out of the process; a second call does nothing.
+
+        The memory is given back as soon as nothing in Haskell reaches it any more: values that are not evaluated yet,
+        handles and running threads may need the code (`haskell.keeper`).
+        """
         if self._loaded:
             self._loaded = False
             for made in self._handles.values():
                 made.close()
             self._handles.clear()
-            for path in self.objects:
-                self.linker.unload(path)
+            self.machine.keeper.unload(*self.objects)
 
     def __repr__(self) -> str:
         return f"<rtlinker.haskell.Module {', '.join(self.names)}{'' if self._loaded else ', unloaded'}>"

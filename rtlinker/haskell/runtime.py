@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from rtlinker.haskell.host import Host
     from rtlinker.haskell.module import Module
 
 _there: list[RtsMachine] = []
@@ -75,24 +74,24 @@ class Runtime:
 
         found = self._with_imports([self._read(os.fspath(path)) for path in paths])
         machine = self.machine_for("static" if any(one.static for one in found) else "shared")
-        host = machine.rts.host
         units = dict.fromkeys([unit for one in found for unit in one.units])
-        host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
-        self._link(host, found)
+        machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
+        self._link(machine, found)
         module = Module(machine, found)
         self.modules.append(module)
         return module
 
-    def _link(self, host: Host, found: list[HaskellObject]) -> None:
+    def _link(self, machine: RtsMachine, found: list[HaskellObject]) -> None:
         """Link the objects, all or none of them."""
+        linker = machine.rts.host.linker
         with LOCK:
             for one in found:
-                host.linker.load_object(one.object.data, one.object.name)
+                linker.load_object(one.object.data, one.object.name)
             try:
-                host.linker.resolve(start=False)
+                machine.keeper.link()
             except BaseException as error:
                 for one in found:
-                    host.linker.unload(one.object.name)
+                    linker.unload(one.object.name)
                 if isinstance(error, UndefinedSymbolsError):
                     raise explain_missing(error, self.packages) from None
                 raise

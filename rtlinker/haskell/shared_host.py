@@ -43,8 +43,6 @@ class SharedHost:
         self.linker = LinkerCore(process_first=True)
         try:
             self.need([packages.unit(unit) for unit in FIRST])
-            # its own choice, newRetainedCAF, never lets go of a constant, nor of the module that it is in
-            self.linker.define("newCAF", self.address("newGCdCAF"))
         except BaseException:
             self.close()
             raise
