@@ -23,10 +23,10 @@ def run_haskell(words: Words) -> int:
     """Link, evaluate the closure in a child, and return the exit code of the contract."""
     from rtlinker.haskell.runtime import Runtime
 
-    for option in ("l", "L", "whole-archive"):
-        if words.has(option):
-            raise Usage("-l, -L and --whole-archive are for C: Haskell packages come by themselves, objects by -w")
-    module = Runtime().load(words.one("FILE"), *words.all("with"))
+    if words.has("whole-archive"):
+        raise Usage("--whole-archive does not go with Haskell objects: add objects and archives with -w")
+    given = {"libraries": words.all("l"), "directories": words.all("L")}
+    module = Runtime().load(words.one("FILE"), *words.all("with"), **given)
     found = module.find(words.one("SYMBOL"))
     if words.has("address"):
         if words.arguments["ARG"]:

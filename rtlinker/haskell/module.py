@@ -36,9 +36,10 @@ class Module:
     `names` are the Haskell modules in it, `objects` the paths of their objects.
     """
 
-    def __init__(self, machine: RtsMachine, found: Sequence[HaskellObject]) -> None:
+    def __init__(self, machine: RtsMachine, found: Sequence[HaskellObject], foreign: Sequence[str] = ()) -> None:
         self.machine = machine
         self.linker = machine.rts.host.linker
+        self._foreign = tuple(foreign)
         self._interfaces: tuple[Interface, ...] | None = None
         self._handles: dict[tuple[str, str | None], Handle] = {}
         self.names = tuple([module for one in found for module in one.modules])
@@ -153,7 +154,7 @@ class Module:
             for made in self._handles.values():
                 made.close()
             self._handles.clear()
-            self.machine.keeper.unload(*self.objects)
+            self.machine.keeper.unload(*self.objects, *self._foreign)
 
     def __repr__(self) -> str:
         return f"<rtlinker.haskell.Module {', '.join(self.names)}{'' if self._loaded else ', unloaded'}>"

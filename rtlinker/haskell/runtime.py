@@ -8,6 +8,7 @@ it is closed are its modules.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError, UndefinedSymbolsError
@@ -18,10 +19,11 @@ from rtlinker.haskell.objects import HaskellObject, read_haskell
 from rtlinker.haskell.packages import find_packages
 from rtlinker.haskell.rts import Rts
 from rtlinker.live.collect import LOCK
-from rtlinker.live.files import read_file
+from rtlinker.live.files import library_path, read_file, sort_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -64,43 +66,61 @@ class Runtime:
                 raise _another_kind(kind, there)
             return _there[0]
 
-    def load(self, *paths: str | os.PathLike[str]) -> Module:
+    def load(
+        self, *paths: str | os.PathLike[str], libraries: Iterable[str] = (), directories: Sequence[str] = ()
+    ) -> Module:
         """The modules of some objects, linked, with the packages that they need.
 
-        Modules of the same program that they refer to are looked for beside them, where GHC puts them. Raises
-        BadObjectError for what is not GHC's, UndefinedSymbolsError with decoded names for what nobody has.
+        Modules of the same program that they refer to are looked for beside them, where GHC puts them. What is not by
+        GHC among the paths is linked with them: objects and archives of C for foreign imports. `libraries` are names
+        as for ld's -l, looked for in `directories` first. Raises BadObjectError when nothing is by GHC,
+        UndefinedSymbolsError with decoded names for what nobody has.
         """
         from rtlinker.haskell.module import Module
 
-        found = self._with_imports([self._read(os.fspath(path)) for path in paths])
+        read = {os.fspath(path): self._read(os.fspath(path)) for path in paths}
+        found = self._with_imports([one for one in read.values() if one is not None])
+        if not found:
+            raise BadObjectError(next(iter(read), "nothing"), "not an object by GHC", "no symbol of a haskell module")
+        foreign = [path for path, one in read.items() if one is None]
         machine = self.machine_for("static" if any(one.static for one in found) else "shared")
         units = dict.fromkeys([unit for one in found for unit in one.units])
         machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
-        self._link(machine, found)
-        module = Module(machine, found)
+        self._link(machine, found, foreign, [library_path(name, directories) for name in libraries])
+        module = Module(machine, found, foreign)
         self.modules.append(module)
         return module
 
-    def _link(self, machine: RtsMachine, found: list[HaskellObject]) -> None:
+    def _link(
+        self, machine: RtsMachine, found: Sequence[HaskellObject], foreign: Sequence[str], libraries: Sequence[str]
+    ) -> None:
         """Link the objects, all or none of them."""
         linker = machine.rts.host.linker
         with LOCK:
-            for one in found:
-                linker.load_object(one.object.data, one.object.name)
             try:
+                for one in found:
+                    linker.load_object(one.object.data, one.object.name)
+                for path in foreign:
+                    linker.load(path)
+                for path in libraries:
+                    linker.load(path, shared=True)
                 machine.keeper.link()
             except BaseException as error:
-                for one in found:
-                    linker.unload(one.object.name)
+                for name in (*[one.object.name for one in found], *foreign, *map(os.path.basename, libraries)):
+                    with suppress(LinkError):  # it was not reached
+                        linker.unload(name)
                 if isinstance(error, UndefinedSymbolsError):
                     raise explain_missing(error, self.packages) from None
                 raise
 
-    def _read(self, path: str) -> HaskellObject:
-        found = read_haskell(read_object(read_file(path), path))
-        if found is None:
-            raise BadObjectError(path, "not an object by GHC", "no symbol of a haskell module")
-        refuse_profiling(found, self.packages)
+    def _read(self, path: str) -> HaskellObject | None:
+        """What GHC put into an object; None for a file that is not GHC's, but can be linked with those that are."""
+        data = read_file(path)
+        if sort_of(data) != "object":
+            return None
+        found = read_haskell(read_object(data, path))
+        if found is not None:
+            refuse_profiling(found, self.packages)
         return found
 
     def _with_imports(self, found: list[HaskellObject]) -> list[HaskellObject]:
@@ -114,6 +134,8 @@ class Runtime:
                 path = None if wanted in there else _beside(one, wanted)
                 if path is not None:
                     other = self._read(path)
+                    if other is None:
+                        continue
                     found.append(other)
                     waiting.append(other)
                     there.update(other.modules)

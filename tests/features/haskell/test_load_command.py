@@ -85,9 +85,7 @@ def test_a_name_of_a_missing_package_is_decoded(rtlinker_command, compile, tmp_p
 
 
 def test_another_version_of_a_package_is_named(rtlinker_command, compile, tmp_path):
-    path = compile(
-        ".data\n.globl Test_f_closure\nTest_f_closure: .quad textzm0zi1_DataziText_append_closure", "asm"
-    )
+    path = compile(".data\n.globl Test_f_closure\nTest_f_closure: .quad textzm0zi1_DataziText_append_closure", "asm")
     code, output, said = rtlinker_command("load", path, "f", cwd=tmp_path)
     assert (code, output) == (1, "")
     assert "append of the module Data.Text in the package text-0.1: installed is text-1.2.5.0" in said
@@ -115,9 +113,53 @@ def test_an_address_is_printed(rtlinker_command, tmp_path):
     assert int(output, 16) > 0
 
 
-def test_libraries_of_c_do_not_go_with_haskell(rtlinker_command, tmp_path):
+FOREIGN = """
+{-# LANGUAGE ForeignFunctionInterface #-}
+module Foreign where
+foreign import ccall "add_one" addOne :: Int -> Int
+foreign import ccall "zlibVersion" version :: IO (Ptr CChar)
+foreign import ccall "cos" cosine :: Double -> Double
+foreign export ccall doubled :: Int -> Int
+foreign import ccall "call_doubled" callDoubled :: Int -> IO Int
+doubled :: Int -> Int
+doubled = (* 2)
+known :: IO Bool
+known = fmap (/= nullPtr) version
+"""
+C = """
+#include <stdint.h>
+int64_t doubled(int64_t);
+int64_t add_one(int64_t number) { return number + 1; }
+int64_t call_doubled(int64_t number) { return doubled(number); }
+"""
+
+
+@pytest.mark.parametrize("way", ["-dynamic", "-static"])
+def test_foreign_imports_and_exports(rtlinker_command, compile, archive, tmp_path, way):
+    ghc(tmp_path, FOREIGN.replace("module Foreign where", "module Own where\nimport Foreign\nimport Foreign.C"), way)
+    flags = "-fPIC" if way == "-dynamic" else "-fno-pic"
+    archive("libown.a", compile(C, flags=flags, name="c.o"))
+    for words, shown in (
+        (["addOne", "1"], "2"),
+        (["cosine", "0"], "1.0"),
+        (["known"], "True"),
+        (["callDoubled", "4"], "8"),
+    ):
+        for own in (["-w", "c.o"], ["-l", "own", "-L", "."]):
+            given = ("load", "Own.o", *words, *own, "-l", "z")
+            assert rtlinker_command(*given, cwd=tmp_path) == (0, shown + "\n", "")
+
+
+def test_a_missing_foreign_name_is_told_as_for_c(rtlinker_command, tmp_path):
+    ghc(tmp_path, 'module Own where\nforeign import ccall "add_one" addOne :: Int -> Int\n')
+    code, output, said = rtlinker_command("load", "Own.o", "addOne", "1", cwd=tmp_path)
+    assert (code, output) == (1, "")
+    assert "symbol  add_one" in said
+
+
+def test_whole_archives_do_not_go_with_haskell(rtlinker_command, tmp_path):
     ghc(tmp_path)
-    code, output, said = rtlinker_command("load", "Test.o", "maFonction", "x", "-l", "z", cwd=tmp_path)
+    code, output, said = rtlinker_command("load", "Test.o", "maFonction", "x", "--whole-archive", "x.a", cwd=tmp_path)
     assert (code, output) == (2, "")
     assert "-w" in said
 
