@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.errors import UndefinedSymbol, UndefinedSymbolsError, UnsupportedError
 from rtlinker.haskell.names import MAIN, Name, parse_symbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.haskell.objects import HaskellObject
-    from rtlinker.haskell.packages import Packages
+    from rtlinker.haskell.packages import Package, Packages
 
 RUNTIME = ("stg_", "rts_", "hs_", "STG_")
 """How names of the runtime itself begin."""
@@ -46,16 +46,19 @@ def _remedy(name: Name, packages: Packages) -> str:
 
 
 def refuse_profiling(found: HaskellObject, packages: Packages) -> None:
-    """Raise LinkError for code compiled with -prof, which needs libraries compiled so, and a runtime of its own."""
+    """Raise UnsupportedError for code compiled with -prof, with what of the libraries that it needs is missing.
+
+    Such code needs every package compiled so, and a runtime of its own, whose closures have another layout.
+    """
     if not found.profiled:
         return
-    runtime, base = packages.unit("rts"), packages.unit("base")
-    facts = [("object", found.object.name)]
-    missing = [
-        package.id
-        for package, pattern in ((runtime, "lib{}_p.a"), (base, "lib{}_p.a"))
-        if package.file(pattern) is None
-    ]
-    facts.append(("missing", f"the profiling libraries of {', '.join(missing)}"))
-    hint = "install them (Debian: apt install ghc-prof), or compile without -prof"
-    raise LinkError("object compiled for profiling", facts, hint)
+    missing = [unit for unit in found.units if unit in packages.by_unit and not _is_profiled(packages.by_unit[unit])]
+    facts = [("object", found.object.name), ("needs", "GHC's profiling runtime, which cannot be loaded yet")]
+    if missing:
+        facts.append(("missing", f"the profiling libraries of {', '.join(missing)} (Debian: ghc-prof)"))
+    raise UnsupportedError("profiling", "object compiled for profiling", facts, "compile it without -prof")
+
+
+def _is_profiled(package: Package) -> bool:
+    """Whether the package has libraries for profiling, or none at all."""
+    return not package.libraries or package.file("lib{}_p.a") is not None

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from rtlinker.elf.object import Object
 
 PROFILING = frozenset(("CCCS", "CCS_LIST", "CC_LIST", "enterFunCCS", "pushCostCentre", "era", "CCS_DONT_CARE"))
-"""Names of the profiling runtime: code compiled with -prof refers to some of them, other code to none."""
+"""Names of the profiling runtime: code compiled with -prof refers to some of them, other code to none.
+
+It also defines cost centres and stacks of them, whose names end in `_cc` and `_ccs`.
+"""
 
 STARTER = ":Main"
 """The module that GHC adds to Main, for what a program begins with."""
@@ -60,7 +63,7 @@ def read_haskell(object: Object) -> HaskellObject | None:
         tuple(sorted({name.package for name in asked} - own)),
         tuple(sorted({name.module for name in asked if name.package in own} - modules.keys())),
         _is_static(object, index.undefined.values()),
-        not PROFILING.isdisjoint(index.undefined),
+        not PROFILING.isdisjoint(index.undefined) or any(name.suffix in {"cc", "ccs"} for name, _ in defined),
     )
 
 
