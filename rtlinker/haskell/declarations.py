@@ -59,8 +59,8 @@ def read_declaration(hash: str, lines: list[str]) -> Declaration | None:
     """What a declaration's lines declare; None for axioms and other things without a name in Haskell."""
     first, *rest = _joined(lines)
     word = first.partition(" ")[0]
-    if word == "type" and "::" in tokens_of(first) and rest:
-        # the kind comes first, then the declaration itself
+    while word == "type" and rest and (first.startswith("type role ") or "::" in tokens_of(first)):
+        # the kind comes first, and roles, then the declaration itself
         first, *rest = rest
         word = first.partition(" ")[0]
     if word in ("type", "newtype", "data"):
@@ -101,7 +101,7 @@ def _named(text: str) -> tuple[str, Type | str]:
 
 def _read(text: str) -> Type | str:
     try:
-        return parse_type(text)
+        return parse_type(text, known=False)
     except SignatureError:
         return " ".join(text.split())
 
@@ -166,11 +166,11 @@ def _constructor(text: str) -> tuple[str, tuple[Type, ...], dict[str, Type]]:
             return name.strip(), *_labelled(body.rpartition("}")[0])
         words = text.split(None, 1)
         if words[0][0].isupper() and not (len(words) > 1 and words[1].startswith((":", "`"))):
-            return words[0], parse_atoms(words[1] if len(words) > 1 else ""), {}
+            return words[0], parse_atoms(words[1] if len(words) > 1 else "", known=False), {}
         tokens = tokens_of(text)
         sign = next((each for each in tokens if each[0] == ":"), "")
         left, _, right = text.partition(f" {sign} ")
-        return (sign, parse_atoms(left) + parse_atoms(right), {}) if sign and right else ("", (), {})
+        return (sign, parse_atoms(f"{left} {right}", known=False), {}) if sign and right else ("", (), {})
     except SignatureError:
         return "", (), {}
 
@@ -180,7 +180,7 @@ def _labelled(text: str) -> tuple[tuple[Type, ...], dict[str, Type]]:
     fields: dict[str, Type] = {}
     for part in _split(text, ","):
         label, _, kind = part.partition("::")
-        fields[label.strip().strip("()")] = parse_type(kind.strip().lstrip("!"))
+        fields[label.strip().strip("()")] = parse_type(kind.strip().lstrip("!"), known=False)
     return tuple(fields.values()), fields
 
 

@@ -16,14 +16,14 @@ from __future__ import annotations
 from rtlinker.errors import BadObjectError, UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.haskell.declarations import read_declaration
-from rtlinker.haskell.types import TypeCon, transform
+from rtlinker.haskell.types import TypeCon, TypeVar, canonical, transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rtlinker.haskell.declarations import Declaration, Newtype, Synonym
-    from rtlinker.haskell.types import Type, TypeVar
+    from rtlinker.haskell.types import Type
 
 
 class Usage(Fact):
@@ -242,7 +242,7 @@ def _usages(lines: list[str]) -> tuple[Usage, ...]:
 
 
 def _own(declared: list[Declaration], module: str) -> list[Declaration]:
-    """The declarations, with bare names of types made the module's own."""
+    """The declarations, with bare names of types made the module's own, and known ones canonical."""
     local = {each.name for each in declared}
 
     def change(leaf: TypeCon | TypeVar) -> Type:
@@ -252,9 +252,9 @@ def _own(declared: list[Declaration], module: str) -> list[Declaration]:
 
 
 def _qualified(leaf: TypeCon | TypeVar, local: set[str], module: str) -> Type:
-    if type(leaf) is TypeCon and leaf.name in local:
-        return TypeCon(f"{module}.{leaf.name}", leaf.arguments)
-    return leaf
+    if type(leaf) is TypeVar:
+        return leaf
+    return TypeCon(f"{module}.{leaf.name}" if leaf.name in local else canonical(leaf.name), leaf.arguments)
 
 
 def _own_values(declared: list[Declaration], module: str) -> dict[str, Type | str]:

@@ -18,18 +18,21 @@ _SYMBOLS = set("!#$%&*+./<=>?@\\^|-~:")
 _CLOSING = (")", "]", ",", "#)", "->", "=>", "⊸", "", "::", "}", "%")
 
 
-def parse_type(text: str) -> Type:
-    """The type that `text` writes. Raises SignatureError with the text and the place that cannot be read."""
-    reader = _Reader(text)
+def parse_type(text: str, known: bool = True) -> Type:
+    """The type that `text` writes. Raises SignatureError with the text and the place that cannot be read.
+
+    With `known`, types that everybody knows get the name of `types.canonical`; else names stay as they are written.
+    """
+    reader = _Reader(text, known)
     kind = reader.type()
     if reader.word:
         raise reader.wrong()
     return kind
 
 
-def parse_atoms(text: str) -> tuple[Type, ...]:
+def parse_atoms(text: str, known: bool = True) -> tuple[Type, ...]:
     """Types standing side by side, as a constructor's fields do; strictness and unpacking are read and forgotten."""
-    reader = _Reader(text)
+    reader = _Reader(text, known)
     found = []
     while reader.word:
         while reader.word in ("!", "~"):
@@ -84,7 +87,7 @@ def _word_end(text: str, at: int) -> int:
     stop = at
     while stop < len(text):
         each = text[stop]
-        if each.isalnum() or each in "_'$" or (each == "#" and text[stop : stop + 2] != "#)"):
+        if each.isalnum() or each in "_'$#":
             stop += 1
         elif each == "." and text[at].isupper() and stop + 1 < len(text):
             # a module's dot: the name goes on, with a word or with an operator
@@ -102,8 +105,9 @@ def _word_end(text: str, at: int) -> int:
 class _Reader:
     """One walk over the tokens; `word` is the next one, empty at the end."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: bool) -> None:
         self.text = text
+        self.name = canonical if known else str
         self.tokens = [*tokens_of(text), ""]
         self.at = 0
 
@@ -173,7 +177,7 @@ class _Reader:
         if sign in _CLOSING or sign[0] == "%" or not _is_operator(sign):
             return left
         self.take()
-        return TypeCon(f"({canonical(sign)})", (left, self.infix()))
+        return TypeCon(f"({self.name(sign)})", (left, self.infix()))
 
     def application(self) -> Type:
         head = self.atom()
@@ -206,13 +210,13 @@ class _Reader:
         if word in _CLOSING or _is_operator(word):
             self.at -= 1
             raise self.wrong()
-        return TypeVar(word) if word[0].islower() or word[0] == "_" else TypeCon(canonical(word))
+        return TypeVar(word) if word[0].islower() or word[0] == "_" else TypeCon(self.name(word))
 
     def parentheses(self) -> Type:
         if _is_operator(self.word) and self.tokens[self.at + 1] == ")":
             name = self.take()
             self.take()
-            return TypeCon("(->)" if name == "->" else f"({canonical(name)})")
+            return TypeCon("(->)" if name == "->" else f"({self.name(name)})")
         if self.word == ",":
             commas = ""
             while self.word == ",":
@@ -250,4 +254,6 @@ class _Reader:
 
 def _is_operator(word: str) -> bool:
     last = word[-1:]
+    if word in ("(#", "#)"):
+        return False
     return last in _SYMBOLS and not (last == "#" and (word[0].isalpha() or word[0] == "_")) and word != "*"
