@@ -15,11 +15,16 @@ exception itself is raised. Python functions may call Haskell again, to any dept
 `unsafePerformIO`, and should be pure. A callback that Haskell calls from a thread of its own waits until Python
 evaluates something.
 
-The terms above are combinators of base (`haskell.terms`). A Python function that was given to Haskell lives until the
-runtime ends: nothing tells when Haskell has forgotten it.
+The terms above are combinators of base (`haskell.terms`).
+
+**Lifetimes.** Every such function holds a variable that nothing else refers to, and a weak pointer tells whether the
+collector still finds that. When many Python functions were given to Haskell, a major collection is made, and those that
+Haskell has forgotten are forgotten here as well.
 """
 
 from __future__ import annotations
+
+from itertools import count
 
 from rtlinker.haskell.prepare import Preparation
 from rtlinker.haskell.terms import Combinators, applied, build
@@ -37,6 +42,28 @@ if TYPE_CHECKING:
     from rtlinker.haskell.values import Values
 
 
+MANY = 1_000
+"""Python functions known at once before the forgotten ones are looked for."""
+
+_WEAK = 49
+"""Closure type of a weak pointer whose key lives; a dead one has another info table (ClosureTypes.h)."""
+
+
+class Known:
+    """A Python function that Haskell may call, as a value of some type.
+
+    `weak` is the stable pointer to its weak pointer; `life`, while a call with it is built, that to its variable.
+    """
+
+    __slots__ = ("function", "kind", "life", "weak")
+
+    def __init__(self, function: Callable[..., object], kind: Type) -> None:
+        self.function = function
+        self.kind = kind
+        self.life = 0
+        self.weak = 0
+
+
 class Callbacks:
     """The Python functions that Haskell knows, and the evaluations that serve them.
 
@@ -45,8 +72,9 @@ class Callbacks:
 
     def __init__(self, values: Values) -> None:
         self.values = values
-        self.functions: list[tuple[Callable[..., object], Type]] = []
-        self.numbers: dict[tuple[int, Type], int] = {}
+        self.functions: dict[int, Known] = {}
+        self.count = count()
+        self.many = MANY
         self.raised: list[tuple[int, BaseException]] = []
         self.events = 0
         self.depth = 0
@@ -56,12 +84,11 @@ class Callbacks:
         """Whether Haskell may call a function of Python's."""
         return bool(self.events)
 
-    def build(self, kind: Type, function: Callable[..., object]) -> Build:
-        """What makes a Haskell function of that type, once the heap is held."""
-        number = self.numbers.get((id(function), kind))
-        if number is None:
-            number = self.numbers[id(function), kind] = len(self.functions)
-            self.functions.append((function, kind))
+    def build(self, kind: Type, function: Callable[..., object], preparation: Preparation) -> Build:
+        """What makes a Haskell function of that type, once the heap is held and `prepare` was called."""
+        number = next(self.count)
+        self.functions[number] = Known(function, kind)
+        preparation.called.append(number)
         return lambda heap: [self._closure(heap, kind, number)]
 
     def _closure(self, heap: Heap, kind: Type, number: int) -> int:
@@ -73,7 +100,8 @@ class Callbacks:
         for variable in reversed(variables):
             arguments = applied(prim("GHC.Types", ":"), variable, arguments)
         boxed = heap.objects(heap.constructor("ghc-prim", "GHC.Types", "I#"), [[number]], 1)[0]
-        request = applied(prim("GHC.Tuple", "(,,)"), boxed, arguments, "answer")
+        life = heap.kept(self.functions[number].life)
+        request = applied(prim("GHC.Tuple", "(,,,)"), boxed, arguments, "answer", life)
         put = applied(base("GHC.MVar", "putMVar"), self._events(heap), applied(base("Data.Either", "Right"), request))
         wait = applied(base("GHC.Base", "bindIO"), applied(base("GHC.MVar", "takeMVar"), "answer"))
         asked = applied(base("GHC.Base", "thenIO"), put, applied(wait, base("GHC.Base", "id")))
@@ -89,10 +117,45 @@ class Callbacks:
         """The variable that requests and results come through."""
         return heap.kept(self.events)
 
-    def prepare(self, heap: Heap) -> None:
-        """Make the variable for events; evaluates, so it has to come before anything is built."""
-        if self.functions and not self.events:
-            self.events = heap.keep(heap.evaluate(heap.closure("base", "GHC.MVar", "newEmptyMVar"), io=True))
+    def prepare(self, heap: Heap, preparation: Preparation) -> None:
+        """Make what the callbacks of a call need. It evaluates, so it has to come before anything is built."""
+        if not preparation.called:
+            return
+        make = heap.closure("base", "GHC.MVar", "newEmptyMVar")
+        if not self.events:
+            self.events = heap.keep(heap.evaluate(make, io=True))
+        if len(self.functions) > self.many:
+            self._sweep(heap, preparation)
+        nothing = heap.closure("base", "GHC.Base", "returnIO"), heap.closure("ghc-prim", "GHC.Tuple", "()") + 1
+        for number in preparation.called:
+            known = self.functions[number]
+            known.life = heap.keep(heap.evaluate(make, io=True))
+            watch = heap.closure("base", "Control.Concurrent.MVar", "mkWeakMVar")
+            action = heap.apply(watch, heap.kept(known.life), heap.apply(*nothing))
+            known.weak = heap.keep(heap.evaluate(action, io=True))
+
+    def built(self, heap: Heap, preparation: Preparation) -> None:
+        """The call's arguments are built: from here on only Haskell keeps its callbacks alive."""
+        for number in preparation.called:
+            known = self.functions[number]
+            heap.drop(known.life)
+            known.life = 0
+
+    def _sweep(self, heap: Heap, preparation: Preparation) -> None:
+        """Forget the functions that Haskell has forgotten, and those whose call was refused."""
+        self.values.run(heap.closure("base", "System.Mem", "performMajorGC"), io=True)
+        for number, known in list(self.functions.items()):
+            if number in preparation.called or known.life:
+                continue
+            if not known.weak or not self._is_alive(heap, known.weak):
+                if known.weak:
+                    heap.drop(known.weak)
+                del self.functions[number]
+        self.many = max(MANY, 2 * len(self.functions))
+
+    def _is_alive(self, heap: Heap, weak: int) -> bool:
+        pointer = heap.word(heap.forced(weak) + 8)
+        return heap.table(heap.word(pointer & -8)).kind == _WEAK
 
     def run(self, closure: int, io: bool) -> int:
         """The closure evaluated, with every request served that comes meanwhile."""
@@ -178,15 +241,18 @@ class Callbacks:
         heap.drop(request)
         number = heap.word(heap.settled(heap.word(at + 8)) + 8)
         answer = heap.keep(heap.word(at + 24))
-        function, kind = self.functions[number]
-        taken, result = arguments_of(kind)
+        known = self.functions[number]
+        taken, result = arguments_of(known.kind)
         io = type(result) is TypeCon and result.name == "IO"
         given = result.arguments[0] if io and isinstance(result, TypeCon) else result
         try:
             arguments = self._arguments(heap, heap.word(at + 16), taken)
+            preparation = Preparation(self.build)
             with heap.released():
-                part = Preparation(self.build).build(given, [function(*arguments)], "a callback's result")
+                part = preparation.build(given, [known.function(*arguments)], "a callback's result")
+            self.prepare(heap, preparation)
             action = heap.apply(heap.closure("base", "GHC.Base", "returnIO"), part(heap)[0])
+            self.built(heap, preparation)
         except BaseException as error:  # every exception has to pass through Haskell first
             action = self._thrown(heap, error)
         return answer, heap.keep(action)

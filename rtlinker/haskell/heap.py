@@ -46,6 +46,9 @@ if TYPE_CHECKING:
         def unlock(self, capability: int) -> None:
             """Give the capability back (rts_unlock)."""
 
+        def capability(self) -> int:
+            """The capability that this thread has now; an evaluation may exchange it, also one that fails."""
+
         def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
             """The capability held afterwards, and the closure in weak head normal form, or what the action returned."""
 
@@ -138,7 +141,11 @@ class Heap:
 
     def evaluate(self, closure: int, io: bool = False) -> int:
         """The closure evaluated, or what an IO action returned. Every other address is wrong afterwards."""
-        self.capability, result = self.machine.evaluate(self.capability, closure, io)
+        try:
+            self.capability, result = self.machine.evaluate(self.capability, closure, io)
+        except BaseException:
+            self.capability = self.machine.capability()
+            raise
         return result
 
     def forced(self, stable: int) -> int:

@@ -73,6 +73,10 @@ class RtsMachine:
         finally:
             section.held.__exit__(None, None, None)
 
+    def capability(self) -> int:
+        """The capability that this thread has now."""
+        return self._held[get_ident()][-1].heap.capability
+
     def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
         """The capability held afterwards, and the closure evaluated, or what the action returned.
 

@@ -38,12 +38,13 @@ TUPLES = range(2, 8)
 class Preparation:
     """One call's arguments: what type variables stand for is the same in all of them.
 
-    `callback` makes what builds a Haskell function out of a Python one.
+    `callback` makes what builds a Haskell function out of a Python one, and notes it in `called`.
     """
 
-    def __init__(self, callback: Callable[[Type, Callable[..., object]], Build]) -> None:
+    def __init__(self, callback: Callable[[Type, Callable[..., object], Preparation], Build]) -> None:
         self.callback = callback
         self.bound: dict[str, Type] = {}
+        self.called: list[int] = []
 
     def build(self, kind: Type, values: Sequence[object], place: str) -> Build:
         """What builds the values, once the heap is held. Raises SignatureError for one that does not fit."""
@@ -56,7 +57,7 @@ class Preparation:
             if found is not None:
                 return found
         if _is_callable(kind) and all(callable(value) for value in values):
-            parts = [self.callback(kind, value) for value in values]  # type: ignore[arg-type]
+            parts = [self.callback(kind, value, self) for value in values]  # type: ignore[arg-type]
             return lambda heap: [part(heap)[0] for part in parts]
         why = "only a handle to such a value can be given" if type(kind) is not TypeVar else "its type is not known"
         raise mismatch(write(kind), values[0], place, "" if _is_callable(kind) else why)

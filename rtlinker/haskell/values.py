@@ -78,10 +78,12 @@ class Values:
         ]
         result = substitute(result, preparation.bound)
         with self.heap as heap:
-            self.callbacks.prepare(heap)
+            self.callbacks.prepare(heap, preparation)
             built = [part(heap)[0] for part in parts]
             action = is_action(result)
-            pointer = self.run(heap.apply(heap.kept(function.stable), *built), action)
+            applied = heap.apply(heap.kept(function.stable), *built)
+            self.callbacks.built(heap, preparation)
+            pointer = self.run(applied, action)
             if action:
                 assert isinstance(result, TypeCon)
                 result = result.arguments[0]

@@ -63,8 +63,12 @@ class _Worker:
         # an installed package has its bytecode; without this every process would compile rtlinker again
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         child = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=sys.stderr,
-            env=environment, pass_fds=(writing,), cwd=machine.ROOT,
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            env=environment,
+            pass_fds=(writing,),
+            cwd=machine.ROOT,
         )
         os.close(writing)
         with os.fdopen(reading, encoding="utf-8") as lines:

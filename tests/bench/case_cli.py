@@ -26,9 +26,7 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
 
     def process(*command: str) -> Contender:
         def work() -> None:
-            result = subprocess.run(
-                command, cwd=directory, env=environment, check=True, capture_output=True, text=True
-            )
+            result = subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True)
             if result.stdout and result.stdout.split() != ["5"]:
                 raise RuntimeError(f"printed {result.stdout!r} instead of 5")
 
@@ -42,12 +40,15 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
     script = shutil.which("rtlinker", path=str(Path(python).parent))
     contenders: list[Contender | Missing] = [
         named("python -m rtlinker load add.o add 2 3 --sig ...", process(python, "-m", "rtlinker", *load)),
-        named("rtlinker load add.o add 2 3 --sig ...", process(script, *load)) if script
+        named("rtlinker load add.o add 2 3 --sig ...", process(script, *load))
+        if script
         else Missing("rtlinker load add.o add 2 3 --sig ...", "the console script is not installed beside this Python"),
         named("python -c 'import rtlinker; ...'", process(python, "-c", API)),
         named("python -c 'import ctypes, mmap, struct'", process(python, "-c", "import ctypes, mmap, struct")),
         named("python -c pass", process(python, "-c", "pass")),
-        named("gcc -shared; python -c 'ctypes.CDLL(...).add'", process(
-            "/bin/sh", "-c", f"gcc -shared add.o -o add.so && exec {python} -c \"{SHARED}\"")),
+        named(
+            "gcc -shared; python -c 'ctypes.CDLL(...).add'",
+            process("/bin/sh", "-c", f'gcc -shared add.o -o add.so && exec {python} -c "{SHARED}"'),
+        ),
     ]
     yield compete("cli", "whole process: add 2 and 3", contenders, 7 if quick else 31, [GOAL])

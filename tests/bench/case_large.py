@@ -36,6 +36,8 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
             *peers.shared(directory, path, last, ARGUMENT),
         ]
         yield compete(
-            "large", f"{count:,} functions, {title} ({inputs.describe(path)}), path to result and unload",
-            contenders, rounds,
+            "large",
+            f"{count:,} functions, {title} ({inputs.describe(path)}), path to result and unload",
+            contenders,
+            rounds,
         )

@@ -25,13 +25,16 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
             *peers.llvm(path, last, ARGUMENT, trial=5)[::3],
         ]
         rows = [
-            Row(entry.name, note=entry.why) if isinstance(entry, Missing)
+            Row(entry.name, note=entry.why)
+            if isinstance(entry, Missing)
             else Row(entry.name, cycles, note=_growth(entry.run, cycles))
             for entry in contenders
         ]
         yield Group(
-            "memory", f"{cycles:,} cycles of load, call, unload of {count:,} functions ({inputs.describe(path)})",
-            tuple(rows), ("growth of the resident set after the first tenth of the cycles",),
+            "memory",
+            f"{cycles:,} cycles of load, call, unload of {count:,} functions ({inputs.describe(path)})",
+            tuple(rows),
+            ("growth of the resident set after the first tenth of the cycles",),
         )
 
 

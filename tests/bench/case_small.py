@@ -30,6 +30,9 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
             peers.tcc_run(directory, path, LAST, ARGUMENT),
         ]
         yield compete(
-            "small", f"10 functions, {title} ({inputs.describe(path)}), path to result and unload",
-            contenders, rounds, [GOAL],
+            "small",
+            f"10 functions, {title} ({inputs.describe(path)}), path to result and unload",
+            contenders,
+            rounds,
+            [GOAL],
         )

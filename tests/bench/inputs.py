@@ -72,9 +72,9 @@ def assemble(directory: Path, name: str, source: str) -> Path:
 def sites(count: int) -> str:
     """Assembly with `count` relocations of four kinds against count/8 symbols of its own."""
     symbols = max(count // 8, 1)
-    parts = [".section .text.code,\"ax\",@progbits\n"]
+    parts = ['.section .text.code,"ax",@progbits\n']
     parts += [f".globl s{i}\ns{i}: ret\n" for i in range(symbols)]
-    parts.append(".section .text.sites,\"ax\",@progbits\n")
+    parts.append('.section .text.sites,"ax",@progbits\n')
     for i in range(0, count, 4):
         name = f"s{i * 5 % symbols}"
         parts.append(f".quad {name}\n.long {name} - .\ncall {name}\nlea {name}+{i % 3}(%rip), %rax\n")

@@ -58,8 +58,15 @@ def use(recipe: Recipe, given: Given, directory: Path) -> str:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     try:
         ran = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=directory, env=environment,
-            timeout=PATIENCE, stdin=subprocess.DEVNULL, errors="replace",
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=directory,
+            env=environment,
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
+            errors="replace",
         )
     except subprocess.TimeoutExpired:
         return f"did not end within {PATIENCE} seconds"

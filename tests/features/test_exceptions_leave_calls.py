@@ -209,7 +209,7 @@ def test_no_page_of_the_guards_is_writable_and_executable(loaded, in_child):
 
 def test_a_function_first_called_before_there_was_an_unwinder_is_guarded_too(compile, loaded, tmp_path):
     plain = compile("int apply(int (*f)(int), int x) { return f(x) + 1; }")
-    thrower = compile("extern \"C\" int thrower(int x) { if (x) throw x; return x; }", "c++")
+    thrower = compile('extern "C" int thrower(int x) { if (x) throw x; return x; }', "c++")
     program = f"""
 import rtlinker
 from rtlinker.live import frames

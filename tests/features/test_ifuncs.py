@@ -53,9 +53,7 @@ def test_another_object_and_a_later_link_mean_the_same_function(compile, in_chil
         linker.load_object(second)
         linker.resolve()
         apart = rtlinker.Library(linker, "apart")
-        return [
-            (library.there() == library.address("pick"), library.through(4)) for library in (together, apart)
-        ]
+        return [(library.there() == library.address("pick"), library.through(4)) for library in (together, apart)]
 
     assert in_child(call) == [(True, 9), (True, 9)]
 

@@ -87,7 +87,7 @@ def test_a_lie_is_refused_and_nothing_is_left(compile, in_child, lie):
 
 def test_a_lie_does_not_harm_exceptions_of_others(compile, in_child):
     path = compile(assembly(LIES["a range of data"][0]), "asm")
-    thrower = compile("extern \"C\" void thrower() { throw 3; }", "c++")
+    thrower = compile('extern "C" void thrower() { throw 3; }', "c++")
 
     def call():
         library = rtlinker.load(thrower, libraries=["stdc++"])

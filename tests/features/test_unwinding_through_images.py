@@ -114,9 +114,9 @@ def test_a_plain_object_needs_no_unwinder(compile):
 def test_an_image_loaded_before_the_unwinder_is_passed_through_later(compile):
     middle = compile("int apply(int (*f)(int), int x) { return f(x) + 1; }", flags=["-O1", "-fexceptions"])
     outer = compile(
-        "extern \"C\" int apply(int (*)(int), int);"
+        'extern "C" int apply(int (*)(int), int);'
         "static int thrower(int x) { throw x; }"
-        "extern \"C\" int outer(int x) { try { return apply(thrower, x); } catch (int y) { return -y; } }",
+        'extern "C" int outer(int x) { try { return apply(thrower, x); } catch (int y) { return -y; } }',
         "c++",
     )
     program = f"""
@@ -150,7 +150,7 @@ print(bool(frames._unwinder))
     assert in_fresh_process(program) == "True\n"
 
 
-THROWER = "struct Error { int number; }; extern \"C\" void thrower(int x) { throw Error{x}; }"
+THROWER = 'struct Error { int number; }; extern "C" void thrower(int x) { throw Error{x}; }'
 CATCHER = """
 struct Error { int number; };
 extern "C" void thrower(int);

@@ -1,4 +1,4 @@
-"""A module of functions of many types, and a Python program to begin with that has each of them as `f.name`."""
+"""A module of functions of many types, and a Python program to begin with: `f` is the module, loaded."""
 
 from __future__ import annotations
 
@@ -118,27 +118,12 @@ BEGIN = """
 import itertools, sys
 from fractions import Fraction
 from rtlinker.errors import *
-from rtlinker.haskell.handles import Handle, HaskellFunction, Just, Left, Right
-from rtlinker.haskell.interface import load_interface
-from rtlinker.haskell.machine import RtsMachine
-from rtlinker.haskell.runtime import Runtime
-from rtlinker.haskell.seeing import exported_type, monomorphic, represented
+from rtlinker.haskell import Handle, HaskellFunction, Just, Left, Right, Runtime
+from rtlinker.haskell.seeing import represented
 from rtlinker.haskell.types import write
-from rtlinker.haskell.values import Values
 
-runtime = Runtime()
-module = runtime.load(sys.argv[1])
-interface = load_interface(sys.argv[1].removesuffix("o") + "hi")
-values = Values(RtsMachine(module.rts, runtime.packages))
-
-class Functions:
-    def __getattr__(self, name):
-        kind = represented(monomorphic(exported_type(interface, name), name), [interface])
-        handle = values.handle(module.find(name).address, kind)
-        setattr(self, name, handle)  # a constant of the module lives as long as a handle to what refers to it
-        return handle
-
-f = Functions()
+f = Runtime(sys.argv[1]).load(sys.argv[2])
+values = f.machine.values
 
 def refused(function, *arguments):
     try:

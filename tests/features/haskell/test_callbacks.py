@@ -102,3 +102,32 @@ def test_a_failed_preparation_leaves_later_calls_alone(holds):  # noqa: F811
     assert f.add(1, 2) == 3
     assert f.mapIO(lambda n: n, [1]) == [1]
     """)
+
+
+def test_python_functions_that_haskell_forgot_are_forgotten(holds):  # noqa: F811
+    holds("""
+    import gc, weakref
+    class Double:
+        def __call__(self, n):
+            return 2 * n
+    kept = Double()
+    f.store(kept)
+    gone = []
+    for n in range(3_000):
+        double = Double()
+        gone.append(weakref.ref(double))
+        assert f.mapIO(double, [n]) == [2 * n]
+    del double
+    gc.collect()
+    assert sum(each() is not None for each in gone) < 1_100
+    assert f.stored(4) == 8
+    """)
+
+
+def test_threads_of_python_take_turns(holds):  # noqa: F811
+    holds("""
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda n: f.mapIO(lambda m: m * n, list(range(20))), range(40)))
+    assert found == [[m * n for m in range(20)] for n in range(40)]
+    """)
