@@ -99,12 +99,12 @@ def load_interface(path: str | Path, ghc: str = "ghc") -> Interface:
     key = str(Path(path).absolute())
     known = _CACHE.get(key)
     if known is None or known[0] != stamp:
-        known = _CACHE[key] = (stamp, read_interface(_shown(key, ghc), key))
+        known = _CACHE[key] = (stamp, read_interface(shown(key, ghc), key))
     return known[1]
 
 
-def _shown(path: str, ghc: str) -> str:
-    """What `ghc --show-iface` prints."""
+def shown(path: str, ghc: str) -> str:
+    """What `ghc --show-iface` prints. Raises as `load_interface` does."""
     import subprocess
 
     try:

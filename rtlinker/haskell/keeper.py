@@ -22,7 +22,7 @@ from rtlinker.live.pins import look_again
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from rtlinker.haskell.rts import Rts
     from rtlinker.live.install import LiveImage
@@ -84,6 +84,32 @@ class Keeper:
             count = ctypes.c_int32.from_address(at + ENTRIES).value
             entries = (ctypes.c_uint64 * count).from_address(at + LISTED)
             self._exported[at] = [self.rts.calls.getStablePtr(entry) for entry in entries]
+
+    def replace(self, old: Collection[str], new: Sequence[tuple[bytes, str]]) -> None:
+        """Link new objects (bytes and name) in the place of old ones, whose names they may define; all or nothing.
+
+        The old ones are unloaded afterwards: what still needs their code keeps it. Without old ones constructors wait
+        for `start`. Raises the errors of linking.
+        """
+        with LOCK:
+            olds = [live for live in self._linker.images if not live.wanted.isdisjoint(old)]
+            seen = [(live, live.wanted, {*live.scope.hidden}) for live in olds]
+            try:
+                for live in olds:
+                    live.want(live.wanted - {*old})
+                for data, name in new:
+                    self._linker.load_object(data, name)
+                self.link()
+            except BaseException:
+                for _, name in new:
+                    self._linker.forget(name)
+                raise
+            finally:
+                for live, wanted, hidden in seen:
+                    live.wanted, live.scope.hidden = wanted, hidden
+            if old:
+                self.start()
+                self.unload(*old)
 
     def unload(self, *names: str | os.PathLike[str]) -> None:
         """Take objects out of the linker, by path, users before what they use; free what nothing reaches.

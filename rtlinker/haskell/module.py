@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rtlinker.haskell.interface import Interface
     from rtlinker.haskell.machine import RtsMachine
     from rtlinker.haskell.objects import HaskellObject
+    from rtlinker.haskell.runtime import Runtime
     from rtlinker.haskell.types import Type
 
 
@@ -36,16 +37,28 @@ class Module:
     `names` are the Haskell modules in it, `objects` the paths of their objects.
     """
 
-    def __init__(self, machine: RtsMachine, found: Sequence[HaskellObject], foreign: Sequence[str] = ()) -> None:
+    def __init__(
+        self, runtime: Runtime, machine: RtsMachine, found: Sequence[HaskellObject], foreign: Sequence[str] = ()
+    ) -> None:
+        self.runtime = runtime
         self.machine = machine
         self.linker = machine.rts.host.linker
         self._foreign = tuple(foreign)
-        self._interfaces: tuple[Interface, ...] | None = None
         self._handles: dict[tuple[str, str | None], Handle] = {}
+        self._loaded = True
+        self.take(found, tuple([one.object.name for one in found]))
+
+    def take(self, found: Sequence[HaskellObject], linked: tuple[str, ...]) -> None:
+        """Be the module of these objects, which the linker knows by the names in `linked`."""
+        from rtlinker.haskell.reload import Snapshot
+
+        self.found = tuple(found)
+        self.linked = linked
         self.names = tuple([module for one in found for module in one.modules])
         self.objects = tuple([one.object.name for one in found])
+        self.snapshot = Snapshot.of(self.objects)
+        self._interfaces: tuple[Interface, ...] | None = None
         self._values = {symbol: name for one in found for name, symbol in one.closures}
-        self._loaded = True
 
     def find(self, spelling: str) -> Value:
         """The value of a name: `maFonction`, `Test.maFonction` or `Test_maFonction_closure`.
@@ -74,9 +87,7 @@ class Module:
     def interfaces(self) -> tuple[Interface, ...]:
         """What GHC wrote beside the objects (`.hi`, `.dyn_hi`)."""
         if self._interfaces is None:
-            from rtlinker.haskell.signatures import interfaces_beside
-
-            self._interfaces = interfaces_beside(self.objects, self.machine.packages.compiler.program)
+            self._interfaces = self.snapshot.interfaces(self.machine.packages.compiler.program)
         return self._interfaces
 
     def handle(self, spelling: str, signature: str | None = None) -> Handle:
@@ -143,6 +154,35 @@ class Module:
         close = get_close_matches(spelling, sorted(names), 3)
         return f"did you mean {' or '.join(close)}?" if close else "it is not exported, or was inlined everywhere"
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it was not unloaded."""
+        return self._loaded
+
+    def reload(self) -> None:
+        """Link what the files of the module's objects hold now: the next call runs the new code.
+
+        Functions that Python has got from the module are the new ones from then on; results of old calls stay valid,
+        and keep the old code while they are not evaluated. Modules that import it are linked anew, too.
+
+        Raises ReloadError, and the old code stays, when an exported name has another type now (both are shown), or
+        when an importing module was compiled against what is no longer so; and the errors of loading.
+        """
+        from rtlinker.haskell.reload import reload
+
+        reload(self)
+
+    def renew_handles(self) -> None:
+        """Lead the handles that were given out to the values that the names mean now."""
+        for (spelling, _), made in [*self._handles.items()]:
+            if spelling not in self._values and self._called(spelling) is None:
+                del self._handles[spelling, _]
+                made.close()
+                continue
+            new = self.machine.values.handle(self.find(spelling).address, made.type)
+            made.stable, new.stable = new.stable, made.stable
+            new.close()
+
     def unload(self) -> None:
         """Take the module's names out of the process; a second call does nothing.
 
@@ -154,7 +194,7 @@ class Module:
             for made in self._handles.values():
                 made.close()
             self._handles.clear()
-            self.machine.keeper.unload(*self.objects, *self._foreign)
+            self.machine.keeper.unload(*self.linked, *self._foreign)
 
     def __repr__(self) -> str:
         return f"<rtlinker.haskell.Module {', '.join(self.names)}{'' if self._loaded else ', unloaded'}>"

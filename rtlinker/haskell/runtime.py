@@ -83,11 +83,9 @@ class Runtime:
         if not found:
             raise BadObjectError(next(iter(read), "nothing"), "not an object by GHC", "no symbol of a haskell module")
         foreign = [path for path, one in read.items() if one is None]
-        machine = self.machine_for("static" if any(one.static for one in found) else "shared")
-        units = dict.fromkeys([unit for one in found for unit in one.units])
-        machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
+        machine = self.prepare(found)
         self._link(machine, found, foreign, [library_path(name, directories) for name in libraries])
-        module = Module(machine, found, foreign)
+        module = Module(self, machine, found, foreign)
         self.modules.append(module)
         return module
 
@@ -113,6 +111,26 @@ class Runtime:
                     raise explain_missing(error, self.packages) from None
                 raise
 
+    def read_again(self, module: Module) -> list[HaskellObject]:
+        """What the files of a module's objects hold now, with what they import and nobody has loaded."""
+        others = [each for each in self.modules if each is not module]
+        read = [self._read(path) for path in module.objects]
+        return self._with_imports([one for one in read if one is not None], others)
+
+    def prepare(self, found: Sequence[HaskellObject]) -> RtsMachine:
+        """The runtime for the objects, with the packages that they refer to."""
+        machine = self.machine_for("static" if any(one.static for one in found) else "shared")
+        units = dict.fromkeys([unit for one in found for unit in one.units])
+        machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
+        return machine
+
+    def replace(self, machine: RtsMachine, old: Sequence[str], new: Sequence[tuple[bytes, str]]) -> None:
+        """Link objects (bytes and name) in the place of old ones, all or none of them."""
+        try:
+            machine.keeper.replace(old, new)
+        except UndefinedSymbolsError as error:
+            raise explain_missing(error, self.packages) from None
+
     def _read(self, path: str) -> HaskellObject | None:
         """What GHC put into an object; None for a file that is not GHC's, but can be linked with those that are."""
         data = read_file(path)
@@ -123,10 +141,10 @@ class Runtime:
             refuse_profiling(found, self.packages)
         return found
 
-    def _with_imports(self, found: list[HaskellObject]) -> list[HaskellObject]:
-        """The objects, and those beside them of the modules that they refer to."""
+    def _with_imports(self, found: list[HaskellObject], others: Sequence[Module] | None = None) -> list[HaskellObject]:
+        """The objects, and those beside them of the modules that they refer to and that `others` do not have."""
         there = {module for one in found for module in one.modules}
-        there |= {name for module in self.modules for name in module.names}
+        there |= {name for module in (self.modules if others is None else others) for name in module.names}
         waiting = [*found]
         while waiting:
             one = waiting.pop()
@@ -140,6 +158,14 @@ class Runtime:
                     waiting.append(other)
                     there.update(other.modules)
         return found
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Why memory of unloaded modules is still there, a text for each reason; empty when all was given back."""
+        if not _there:
+            return ()
+        _there[0].keeper.collect()
+        return _there[0].keeper.kept
 
     def close(self) -> None:
         """Unload the modules. The runtime itself stays, for other `Runtime` objects of the process."""

@@ -130,6 +130,11 @@ class LinkerCore(LinkingCollector):
                 undo.push(lambda live=live: self._free(live))  # type: ignore[misc]
             undo.run()
 
+    def forget(self, name: str) -> None:
+        """Take an object that waits for `resolve` out again, by its name; one that does not wait is left alone."""
+        with LOCK:
+            self._pending = [object for object in self._pending if not _is_of(object.name, name)]
+
     def _name_of(self, data: bytes) -> str:
         """What an object that was loaded from these bytes is called."""
         known = [*self._pending, *(object for live in self.images for object in live.image.resolution.objects)]

@@ -1,0 +1,206 @@
+"""Edit, compile, reload: the next call runs the new code, and what depends on it fits or is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.haskell import GREETING, ghc, python
+
+BEGIN = """
+import os, subprocess, sys, textwrap
+from pathlib import Path
+from rtlinker import LinkError, ReloadError
+from rtlinker.haskell.runtime import Runtime
+
+def compile(name, source, *flags):
+    Path(name + ".hs").write_text(textwrap.dedent(source))
+    for old in (name + ".o", name + ".hi"):
+        if os.path.exists(old): os.remove(old)
+    subprocess.run(["ghc", "-v0", "-i.", *flags, "-c", name + ".hs"], check=True)
+
+runtime = Runtime()
+"""
+
+
+@pytest.mark.parametrize("way", ["-dynamic", "-static"])
+def test_the_next_call_runs_the_new_code(tmp_path, way):
+    ghc(tmp_path, GREETING, way)
+    ran = python(
+        BEGIN
+        + f"""
+module = runtime.load("Test.o")
+kept = module.maFonction
+kept("Haskell")
+compile("Test", '''{GREETING}'''.replace("Hello", "Hallo"), "{way}")
+module.reload()
+module.maFonction("Haskell")
+kept("Haskell")
+print(runtime.kept)
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "Hello Haskell\nHallo Haskell\nHallo Haskell\n()\n"
+
+
+def test_results_of_the_old_version_stay_valid(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+source = "module Lazy where\\nnumbers :: Int -> Either (Int -> Int) Int\\nnumbers n = Left (\\\\m -> m * FACTOR + n)\\n"
+compile("Lazy", source.replace("FACTOR", "10"), "-dynamic")
+module = runtime.load("Lazy.o")
+old = module.numbers(1).value
+compile("Lazy", source.replace("FACTOR", "20"), "-dynamic")
+module.reload()
+new = module.numbers(1).value
+print(old(2), new(2), len(runtime.kept))
+del old
+print(runtime.kept)
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "21 41 1\n()\n"
+
+
+def test_a_changed_type_is_refused_with_both_types_and_the_old_code_stays(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+compile("Typed", "module Typed where\\nf :: Int -> Int\\nf n = n + 1\\n", "-dynamic")
+module = runtime.load("Typed.o")
+compile("Typed", "module Typed where\\nf :: Double -> Int\\nf n = round n\\n", "-dynamic")
+try:
+    module.reload()
+except ReloadError as error:
+    print(error)
+print(module.f(1))
+""",
+        tmp_path,
+    )
+    assert "Int -> Int" in ran.stdout
+    assert "Double -> Int" in ran.stdout
+    assert ran.stdout.endswith("\n2\n")
+
+
+def test_a_changed_data_type_is_refused(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+source = "module Shape where\\ndata Shape = Dot | Line Int\\nmake :: Int -> Shape\\nmake = Line\\n"
+compile("Shape", source, "-dynamic")
+module = runtime.load("Shape.o")
+compile("Shape", source.replace("Dot |", "Dot | Box |"), "-dynamic")
+try:
+    module.reload()
+except ReloadError as error:
+    print(error.stage)
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "types\n"
+
+
+IMPORTS = """
+first = "module First where\\none :: Int -> Int\\none n = n + STEP\\n{-# NOINLINE one #-}\\n"
+second = "module Second where\\nimport First\\ntwo :: Int -> Int\\ntwo = one . one\\n"
+compile("First", first.replace("STEP", "1"), "-dynamic")
+compile("Second", second, "-dynamic")
+"""
+
+
+@pytest.mark.parametrize("loading", ["runtime.load('Second.o')", "apart"], ids=["together", "apart"])
+def test_an_importer_that_still_fits_calls_the_new_code(tmp_path, loading):
+    ran = python(
+        BEGIN
+        + IMPORTS
+        + f"""
+if {loading != "apart"}:
+    module = used = runtime.load("Second.o")
+else:
+    used = runtime.load("First.o")
+    module = runtime.load("Second.o")
+print(module.two(1))
+compile("First", first.replace("STEP", "10"), "-dynamic")
+used.reload()
+print(module.two(1), runtime.kept)
+module.unload()
+used.unload()
+print(runtime.kept)
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "3\n21 ()\n()\n"
+
+
+def test_an_importer_that_inlined_what_changed_must_be_compiled_again(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+first = "module First where\\none :: Int -> Int\\none n = n + STEP\\n"
+compile("First", first.replace("STEP", "1"), "-O", "-dynamic")
+compile("Second", "module Second where\\nimport First\\ntwo :: Int -> Int\\ntwo = one . one\\n", "-O", "-dynamic")
+used, module = runtime.load("First.o"), runtime.load("Second.o")
+compile("First", first.replace("STEP", "10"), "-O", "-dynamic")
+try:
+    used.reload()
+except ReloadError as error:
+    print(error.stage, "Second" in str(error), "First.one" in str(error))
+print(module.two(1))
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "importers True True\n3\n"
+
+
+def test_a_new_version_that_does_not_link_leaves_the_old_one(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+source = "module Calls where\\nimport Foreign.C\\nforeign import ccall \\"NAME\\" c :: CInt -> CInt\\n"
+source += "f :: Int -> Int\\nf n = fromIntegral (c (fromIntegral n))\\n"
+compile("Calls", source.replace("NAME", "abs"), "-dynamic")
+module = runtime.load("Calls.o")
+compile("Calls", source.replace("NAME", "no_such_function_anywhere"), "-dynamic")
+for _ in range(10):
+    try:
+        module.reload()
+    except LinkError as error:
+        print("no_such_function_anywhere" in str(error), module.f(-3))
+compile("Calls", source.replace("NAME", "toupper"), "-dynamic")
+module.reload()
+print(module.f(97))
+""",
+        tmp_path,
+    )
+    assert ran.stdout == "True 3\n" * 10 + "65\n"
+
+
+def test_reloading_again_and_again_leaves_memory_flat(tmp_path):
+    ran = python(
+        BEGIN
+        + """
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+source = "module Table where\\ntable :: [Int]\\ntable = [NUMBER ..]\\nat :: Int -> Int\\nat n = table !! n\\n"
+versions = []
+for number in (1, 2):
+    compile("Table", source.replace("NUMBER", str(number)), "-dynamic")
+    versions.append((Path("Table.o").read_bytes(), Path("Table.hi").read_bytes()))
+module = runtime.load("Table.o")
+print(module.at(1000))
+sizes = []
+for count in range(500):
+    object, interface = versions[count % 2]
+    Path("Table.o").write_bytes(object), Path("Table.hi").write_bytes(interface)
+    module.reload()
+    assert module.at(1000) == 1001 + count % 2, (count, module.at(1000))
+    if count in {199, 499}:
+        sizes.append(resident())
+print(sizes[1] - sizes[0] < 600, runtime.kept)
+""",
+        tmp_path,
+        seconds=300,
+    )
+    assert ran.stdout == "1002\nTrue ()\n"
