@@ -112,10 +112,17 @@ class Runtime:
                 raise
 
     def read_again(self, module: Module) -> list[HaskellObject]:
-        """What the files of a module's objects hold now, with what they import and nobody has loaded."""
-        others = [each for each in self.modules if each is not module]
-        read = [self._read(path) for path in module.objects]
-        return self._with_imports([one for one in read if one is not None], others)
+        """What the files of a module's objects hold now, with what they import and nobody has loaded.
+
+        Raises BadObjectError for one that is not by GHC any more.
+        """
+        found = []
+        for path in module.objects:
+            one = self._read(path)
+            if one is None:
+                raise BadObjectError(path, "not an object by GHC", "no symbol of a haskell module")
+            found.append(one)
+        return self._with_imports(found, [each for each in self.modules if each is not module])
 
     def prepare(self, found: Sequence[HaskellObject]) -> RtsMachine:
         """The runtime for the objects, with the packages that they refer to."""
