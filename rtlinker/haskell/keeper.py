@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rtlinker.live.install import LiveImage
 
 HELD = "haskell's heap may reach it"
+PARALLEL = "haskell runs on several capabilities: its heap cannot be looked at"
 
 TRIES = 2
 """How often to collect: what a thread's stack does not use holds anything, and something else after the next time."""
@@ -138,7 +139,8 @@ class Keeper:
                 return
             with self.rts.held():
                 self._release(waiting)
-            self._unreached = {*waiting} - self._reached(waiting)
+            if self._one_at_a_time():
+                self._unreached = {*waiting} - self._reached(waiting)
             look_again()
             self._unreached.clear()
 
@@ -156,7 +158,13 @@ class Keeper:
 
     def _holds(self, live: LiveImage) -> list[str]:
         """The reason to keep an unloaded image (see `live.pins`)."""
-        return [] if live in self._unreached or not self.rts.started else [HELD]
+        if live in self._unreached or not self.rts.started:
+            return []
+        return [HELD if self._one_at_a_time() else PARALLEL]
+
+    def _one_at_a_time(self) -> bool:
+        """Whether nothing of Haskell's runs while Python holds the heap."""
+        return ctypes.c_uint32.from_address(self.rts.host.address("n_capabilities")).value == 1
 
     def _release(self, images: Collection[LiveImage]) -> None:
         """Take the roots of images back: of their constants, and of what they export."""

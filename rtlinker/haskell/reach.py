@@ -17,6 +17,9 @@ What is looked at, and where it is described:
 - **evaluated constants** of other modules and of the packages: their value may be a static closure of the image. They
   lie in writable data, and begin with the address of stg_IND_STATIC_info; the value comes next (Closures.h).
 
+The runtime must have one capability, as it has unless it was told otherwise (`-N`): then nothing of Haskell's runs
+while the heap is held. With more of them `reached` is not asked.
+
 Not seen is what C code alone knows: the address of a foreign export, or a `FunPtr` made by a `wrapper` import whose
 Haskell side is not the image's. Who keeps such an address must not unload.
 """
@@ -50,8 +53,8 @@ FIRST = 4
 NURSERY, CURRENT = 904, 912
 """Where a capability (GHC 9.0) has its nursery, and the nursery's current block. Elsewhere, that would be noticed."""
 
-NONMOVING = 1024
-"""BF_NONMOVING: the descriptor does not tell how far such a block is filled."""
+OPEN = 512 | 1024
+"""BF_COMPACT, BF_NONMOVING: of such blocks the descriptor does not tell how far they are filled."""
 
 
 def reached(heap: Heap, images: Sequence[LiveImage], others: Sequence[LiveImage]) -> set[LiveImage]:
@@ -130,12 +133,16 @@ def _descriptor(megablock: int, block: int) -> tuple[int, int, int, int]:
 
 def _big_group(megablock: int) -> tuple[int, Span]:
     """If a group of several megablocks starts here: the end of what is filled, and its span. Else an empty span."""
-    start, filled, _, blocks = _descriptor(megablock, FIRST)
+    start, filled, flags, blocks = _descriptor(megablock, FIRST)
     inside = MEGABLOCK // BLOCK - FIRST
     if blocks <= inside:
         return 0, (0, 0)
     end = megablock + MEGABLOCK + -(-(blocks - inside) * BLOCK // MEGABLOCK) * MEGABLOCK
-    return (start if filled >= 1 << 63 else filled), (megablock, end)
+    if filled >= 1 << 63:
+        filled = start
+    elif flags & OPEN:
+        filled = end
+    return filled, (megablock, end)
 
 
 def empty_blocks(heap: Heap) -> set[int]:
@@ -168,7 +175,7 @@ def filled_parts(megablock: int, empty: Collection[int]) -> Iterator[Span]:
             start, filled, blocks = megablock + block * BLOCK, 0, 1
         end = start + blocks * BLOCK
         if filled < 1 << 63 and start not in empty:
-            known = start <= filled <= end and not flags & NONMOVING
+            known = start <= filled <= end and not flags & OPEN
             yield start, (filled - filled % 8 if known else end)
         block += blocks
 

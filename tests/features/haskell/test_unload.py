@@ -140,6 +140,60 @@ def test_a_module_that_never_ran_is_unloaded_without_a_runtime(tmp_path, kind):
     assert python(BOOT + script, kind, path) == "() False\n"
 
 
+COMPACT = """module Big where
+import Data.Array.IO
+import GHC.Compact
+
+data Shape = Dot | Line Int Shape
+
+make :: Int -> IO (Compact Shape)
+make n = compact (foldr Line Dot [1 .. n])
+
+size :: Compact Shape -> Int
+size box = go (getCompact box) where
+  go Dot = 0
+  go (Line _ rest) = 1 + go rest
+
+boxed :: Int -> IO (IOArray Int Shape)
+boxed n = newArray (0, n) (Line n Dot)
+"""
+
+
+@KINDS
+@pytest.mark.parametrize("count", [3, 5000, 500000])
+@pytest.mark.parametrize("maker", ["make", "boxed"])
+def test_data_in_large_and_compact_objects_keep_their_constructors(tmp_path, kind, count, maker):
+    path = compile_haskell(tmp_path, COMPACT, "-O", "-dynamic", "-package", "ghc-compact")
+    script = """
+packages = find_packages()
+rts.host.need([each for name, each in packages.by_id.items() if name.startswith(("ghc-compact-", "array-"))])
+load(*paths)
+with rts.held() as heap:
+    made = heap.run(heap.apply(lookup("Big_MAKER_closure"), heap.make("Int", COUNT)))
+    kept = heap.stable(made)
+rts.collect()
+keeper.unload(*paths)
+print(len(keeper.kept))
+rts.free(kept)
+keeper.collect()
+print(keeper.kept)
+""".replace("COUNT", str(count)).replace("MAKER", maker)
+    assert python(BOOT + script, kind, path) == "1\n()\n"
+
+
+@KINDS
+def test_nothing_is_freed_while_haskell_runs_on_several_capabilities(module, kind):
+    script = """
+load(path)
+print(use())
+ctypes.CFUNCTYPE(None, ctypes.c_uint32)(rts.host.address("setNumCapabilities"))(2)
+keeper.unload(path)
+print(keeper.kept)
+"""
+    expected = f"{GOOD}\n('haskell runs on several capabilities: its heap cannot be looked at',)\n"
+    assert python(BOOT + USE + script, kind, module) == expected
+
+
 @KINDS
 def test_a_thousand_reloads_leave_memory_flat(module, kind):
     script = """
