@@ -37,8 +37,7 @@ class Runtime:
     """Loads Haskell modules into this process.
 
     `kind` is `shared` (GHC's shared libraries, for code by `ghc -dynamic`), `static` (its archives, linked into low
-    memory, for any code), or None: what the first module needs. `packages` are names of packages to bring in
-    although no module refers to them.
+    memory, for any code), or None: what the first module needs. The process has one runtime, which all share.
 
     Raises LinkError when there is no GHC, or when the process has a runtime of the other kind already.
     """
