@@ -50,7 +50,7 @@ class Preparation:
         """What builds the values, once the heap is held. Raises SignatureError for one that does not fit."""
         if not values:
             return lambda heap: []
-        if any(isinstance(value, Handle) for value in values):
+        if any(issubclass(each, Handle) for each in set(map(type, values))):
             return self._with_handles(kind, values, place)
         if type(kind) is TypeCon:
             found = self._constructed(kind, values, place)
