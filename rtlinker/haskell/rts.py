@@ -8,8 +8,7 @@ Closures are addresses and good only until the next `run` or `force`, which may 
 (`heap.stable`) for longer. Every evaluation goes through `try`, so that an exception comes back as a value and its text
 can be had; without it the runtime would only tell that the thread was killed.
 
-**Signals.** The runtime is told to install no handlers, so that Python's stay, SIGINT's above all. Python notices an
-interrupt when the call into Haskell returns.
+**Signals.** The runtime installs no handlers: Python's stay, and run when the call into Haskell has returned.
 
 **Threads.** With the threaded runtime any thread may call at any time: the runtime has a lock. The other one must be
 entered by one thread at a time, for which there is a lock here; a callback from Haskell into Python may enter it again.
@@ -25,11 +24,11 @@ from _thread import RLock, get_ident
 from rtlinker.errors import ForeignExceptionError, LinkError
 from rtlinker.haskell.calls import ALL_OPTIONS, Calls, Config
 from rtlinker.host import libc
+from rtlinker.live.collect import LOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
     from rtlinker.haskell.host import Host
 
@@ -79,21 +78,24 @@ class Rts:
 
         Raises LinkError when the process has started another one: it cannot be started twice, nor stopped for one.
         """
+        if not self.started:
+            with LOCK:  # another thread may be starting it
+                self._start()
+
+    def _start(self) -> None:
         if self.started:
             return
         if _started:
             facts = [("there", _started[0].host.kind), ("wanted", self.host.kind)]
             raise LinkError("haskell runtime is there already", facts, "use that one, or another process")
-        size = ctypes.sizeof(Config)
-        config = Config.from_buffer_copy(ctypes.string_at(self.host.address("defaultRtsConfig"), size))
+        defaults = self.host.address("defaultRtsConfig")
+        config = Config.from_buffer_copy(ctypes.string_at(defaults, ctypes.sizeof(Config)))
         config.options_enabled = ALL_OPTIONS
         config.options = " ".join(self.options).encode()
         config.keep_cafs = 1  # constants of the packages live on between calls, although nobody may refer to them
-        count = ctypes.c_int(1)
-        names = (ctypes.c_char_p * 2)((sys.argv[0] if sys.argv else "python").encode("utf-8", "surrogateescape"))
-        names_at = ctypes.c_void_p(ctypes.addressof(names))
+        name = (ctypes.c_char_p * 2)((sys.argv[0] if sys.argv else "python").encode("utf-8", "surrogateescape"))
         self._refresh()
-        self.calls.hs_init_ghc(ctypes.addressof(count), ctypes.addressof(names_at), config)
+        self.calls.hs_init_ghc(ctypes.byref(ctypes.c_int(1)), ctypes.byref(ctypes.pointer(name)), config)
         self._config = config
         _started.append(self)
         atexit.register(self._finish)
@@ -168,9 +170,7 @@ class Held:
         rts._holders.add(get_ident())
         return self._heap
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         rts = self._rts
         rts._holders.discard(get_ident())
         if self._heap is not None:
