@@ -92,3 +92,20 @@ class Calls:
         function = ctypes.CFUNCTYPE(result, *arguments)(self._host.address(name))  # type: ignore[arg-type]
         setattr(self, name, function)
         return function
+
+
+def tag(closure: int) -> int:
+    """The number of an evaluated closure's constructor, from 1: of a type with at most six constructors.
+
+    A pointer to an evaluated closure has it in its low bits; where it has not, the info table in front of the code
+    tells (its last word: the constructor's number from 0).
+    """
+    if closure & 7:
+        return closure & 7
+    code = ctypes.c_uint64.from_address(closure).value
+    return ctypes.c_uint32.from_address(code - 4).value + 1
+
+
+def field(closure: int, number: int) -> int:
+    """One of the pointers that a constructor holds, from 0."""
+    return ctypes.c_uint64.from_address((closure & ~7) + 8 * (number + 1)).value

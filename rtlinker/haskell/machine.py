@@ -52,6 +52,7 @@ class RtsMachine:
             return self.rts.host.address(symbol)
         except UndefinedSymbolsError:
             self.rts.host.need([found])
+            self.linked()
             return self.rts.host.address(symbol)
 
     def lock(self) -> int:
@@ -89,6 +90,11 @@ class RtsMachine:
             _write_out()
         result = heap.run(closure) if io else heap.force(closure)
         return heap.capability, result
+
+    def linked(self) -> None:
+        """To be called when new code was linked: it may lie where code was that is gone, with other info tables."""
+        if self._values is not None:
+            self._values.heap.tables.clear()
 
     @property
     def values(self) -> Values:

@@ -7,6 +7,7 @@ import os
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.facts import Fact
 from rtlinker.haskell.names import Name
+from rtlinker.live.collect import LOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,8 +111,9 @@ class Module:
         from rtlinker.haskell.seeing import represented
 
         self.machine.keeper.start()
-        made = self.machine.values.handle(found.address, represented(kind, self.interfaces))
-        self._handles[spelling, signature] = made
+        with LOCK:  # from the address to the handle that keeps it, no reload may come between
+            made = self.machine.values.handle(self.find(spelling).address, represented(kind, self.interfaces))
+            self._handles[spelling, signature] = made
         return made
 
     def __getitem__(self, spelling: str) -> Any:
@@ -173,15 +175,15 @@ class Module:
         reload(self)
 
     def renew_handles(self) -> None:
-        """Lead the handles that were given out to the values that the names mean now."""
-        for (spelling, _), made in [*self._handles.items()]:
-            if spelling not in self._values and self._called(spelling) is None:
-                del self._handles[spelling, _]
-                made.close()
-                continue
-            new = self.machine.values.handle(self.find(spelling).address, made.type)
-            made.stable, new.stable = new.stable, made.stable
-            new.close()
+        """Lead the handles that were given out to the values that the names mean now; others are closed."""
+        gone = [key for key in self._handles if key[0] not in self._values and self._called(key[0]) is None]
+        for key in gone:
+            self._handles.pop(key).close()
+        addresses = [self.find(spelling).address for spelling, _ in self._handles]
+        with self.machine.values.heap as heap:  # nobody reads a handle meanwhile
+            for made, address in zip(self._handles.values(), addresses):
+                old, made.stable = made.stable, heap.keep(address)
+                heap.drop(old)
 
     def unload(self) -> None:
         """Take the module's names out of the process; a second call does nothing.

@@ -21,6 +21,7 @@ from rtlinker.errors import ReloadError
 from rtlinker.facts import Fact, replace
 from rtlinker.haskell.interface import Interface, interface_beside, read_interface, shown
 from rtlinker.haskell.types import write
+from rtlinker.live.collect import LOCK
 from rtlinker.live.files import read_file
 
 TYPE_CHECKING = False
@@ -86,10 +87,12 @@ def reload(module: Module) -> None:
     linked = {each: tuple([_next_name(each, one) for one in objects]) for each, objects in renewed.items()}
     old = [name for each in reversed(renewed) for name in each.linked]
     new = [(one.object.data, name) for each, objects in renewed.items() for one, name in zip(objects, linked[each])]
-    module.runtime.replace(module.machine, old, new)
-    for each, objects in renewed.items():
-        each.take(objects, linked[each])
-        each.renew_handles()
+    with LOCK:
+        module.runtime.replace(module.machine, old, new)
+        for each, objects in renewed.items():
+            each.take(objects, linked[each])
+            each.renew_handles()
+    module.machine.keeper.collect()
 
 
 def _changed(module: Module, found: Sequence[HaskellObject]) -> bool:

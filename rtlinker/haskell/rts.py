@@ -22,7 +22,7 @@ import sys
 from _thread import RLock, get_ident
 
 from rtlinker.errors import ForeignExceptionError, LinkError
-from rtlinker.haskell.calls import ALL_OPTIONS, Calls, Config
+from rtlinker.haskell.calls import ALL_OPTIONS, Calls, Config, field, tag
 from rtlinker.host import libc
 from rtlinker.live.collect import LOCK
 
@@ -57,7 +57,7 @@ _started: list[Rts] = []
 
 
 class Rts:
-    """The runtime of a host. Made for each host at will; `start` works for one host in the life of a process."""
+    """The runtime of a host; `start` works for one host in the life of a process."""
 
     def __init__(self, host: Host, options: Sequence[str] = ()) -> None:
         self.host = host
@@ -281,20 +281,3 @@ class Heap:
     def closure_of(self, stable: int) -> int:
         """Where the closure of a stable pointer is now."""
         return self.rts.calls.deRefStablePtr(stable) or 0
-
-
-def tag(closure: int) -> int:
-    """The number of an evaluated closure's constructor, from 1: of a type with at most six constructors.
-
-    A pointer to an evaluated closure has it in its low bits; where it has not, the info table in front of the code
-    tells (its last word: the constructor's number from 0).
-    """
-    if closure & 7:
-        return closure & 7
-    code = ctypes.c_uint64.from_address(closure).value
-    return ctypes.c_uint32.from_address(code - 4).value + 1
-
-
-def field(closure: int, number: int) -> int:
-    """One of the pointers that a constructor holds, from 0."""
-    return ctypes.c_uint64.from_address((closure & ~7) + 8 * (number + 1)).value

@@ -102,6 +102,7 @@ class Runtime:
                 for path in libraries:
                     linker.load(path, shared=True)
                 machine.keeper.link()
+                machine.linked()
             except BaseException as error:
                 for name in (*[one.object.name for one in found], *foreign, *map(os.path.basename, libraries)):
                     with suppress(LinkError):  # it was not reached
@@ -134,6 +135,7 @@ class Runtime:
         """Link objects (bytes and name) in the place of old ones, all or none of them."""
         try:
             machine.keeper.replace(old, new)
+            machine.linked()
         except UndefinedSymbolsError as error:
             raise explain_missing(error, self.packages) from None
 

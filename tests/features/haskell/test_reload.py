@@ -204,3 +204,46 @@ print(sizes[1] - sizes[0] < 600, runtime.kept)
         seconds=300,
     )
     assert ran.stdout == "1002\nTrue ()\n"
+
+
+@pytest.mark.parametrize("way", ["-dynamic", "-static"])
+def test_threads_call_while_a_module_is_reloaded(tmp_path, way):
+    """They begin before the runtime has started, and the first reload comes while handles are made."""
+    ran = python(
+        BEGIN
+        + f"""
+import threading
+
+source = "module Busy where\\nimport Control.Concurrent\\ntable :: [Int]\\ntable = [NUMBER ..]\\n"
+source += "at :: Int -> Int\\nat n = table !! n\\nslow :: Int -> IO Int\\nslow n = threadDelay 100 >> return (at n)\\n"
+versions = []
+for number in (1, 2):
+    compile("Busy", source.replace("NUMBER", str(number)), "{way}")
+    versions.append((Path("Busy.o").read_bytes(), Path("Busy.hi").read_bytes()))
+module = runtime.load("Busy.o")
+done, wrong = threading.Event(), []
+
+def call():
+    try:
+        at, slow = module.at, module.slow
+        while not done.is_set():
+            wrong.extend({{at(10), slow(10)}} - {{11, 12}})
+    except BaseException as error:
+        wrong.append(error)
+
+threads = [threading.Thread(target=call) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for count in range(60):
+    object, interface = versions[count % 2]
+    Path("Busy.o").write_bytes(object), Path("Busy.hi").write_bytes(interface)
+    module.reload()
+done.set()
+for thread in threads:
+    thread.join()
+print(wrong, runtime.kept)
+""",
+        tmp_path,
+        seconds=300,
+    )
+    assert ran.stdout == "[] ()\n"
