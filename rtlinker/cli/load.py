@@ -82,7 +82,7 @@ def _is_haskell(path: str) -> bool:
     from rtlinker.live.files import read_file, sort_of
 
     data = read_file(path)
-    if b"_closure\0" not in data or sort_of(data) != "object":
+    if sort_of(data) != "object" or b"_closure\0" not in data:
         return False
     from rtlinker.elf.reader import read_object
     from rtlinker.haskell.objects import read_haskell

@@ -40,11 +40,6 @@ class HaskellObject(Fact):
     profiled: bool
 
 
-def may_be_haskell(data: bytes) -> bool:
-    """Whether it is worth reading an object as GHC's; a quick look at its bytes."""
-    return b"_closure\0" in data
-
-
 def read_haskell(object: Object) -> HaskellObject | None:
     """What GHC put into an object; None when it is not by GHC. Raises BadObjectError for a broken symbol table."""
     index = index_symbols(object)
