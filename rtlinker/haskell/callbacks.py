@@ -261,13 +261,15 @@ class Callbacks:
         """The arguments of a request: each is forced, which may ask for callbacks in its turn."""
         rest = heap.keep(pointer)
         found = []
-        for kind in taken:
-            at = heap.forced(rest)
-            following = heap.keep(heap.word(at + 16))
+        try:
+            for kind in taken:
+                at = heap.forced(rest)
+                following = heap.keep(heap.word(at + 16))
+                heap.drop(rest)
+                rest = following
+                found.append(self.values.fetch(heap.word(at + 8), kind))
+        finally:
             heap.drop(rest)
-            rest = following
-            found.append(self.values.fetch(heap.word(at + 8), kind))
-        heap.drop(rest)
         return found
 
     def _thrown(self, heap: Heap, error: BaseException) -> int:

@@ -8,10 +8,10 @@ only after its constructor's name was compared with what its type says, so that 
 a crash.
 
 **The collector.** It moves closures, so an address is right only until the next collection. A collection happens where
-Haskell code runs, and that is in `evaluate` alone, or when nobody holds the capability. `allocate` of the runtime never
-collects: a full nursery gets another block (rts/Storage.c says so of allocate; the tests allocate hundreds of megabytes
-and find all in place). So whatever is built between `locked` and `evaluate` stays where it is; what must live longer is
-kept by a stable pointer, and nothing else ever is.
+Haskell code runs, and that is in `evaluate` alone, or when nobody holds the capability. `allocate`, and
+with it rts_apply, never collects: when the nursery is full it takes more blocks, and the next Haskell code pays for it
+(a test builds many nurseries full and finds all of it in place). So whatever is built between entering the heap and
+`evaluate` stays where it is. What must live longer is kept by a stable pointer; nothing else ever is.
 
 **Large objects.** More than 3,276 bytes asked for at once become one large object, which the collector takes to hold
 one closure. So many small closures are written in pieces below that size; only byte arrays are asked for whole.
@@ -23,6 +23,7 @@ from array import array
 from ctypes import CFUNCTYPE, c_size_t, c_ubyte, c_void_p, memmove, string_at
 from threading import RLock
 
+from rtlinker.errors import LinkError
 from rtlinker.facts import Fact
 from rtlinker.haskell.types import signature_error
 
@@ -128,7 +129,7 @@ class Heap:
                 raise
             return self
         self.turn.release()
-        raise RuntimeError("Haskell values are being built in this thread already")
+        raise LinkError("this thread is at work in the haskell heap already")
 
     def __exit__(self, *_: object) -> None:
         capability, self.capability = self.capability, 0

@@ -79,6 +79,30 @@ def test_lists_tuples_and_what_they_hold_go_both_ways(holds):
     """)
 
 
+def test_what_goes_in_comes_out_the_same(holds):
+    holds("""
+    from hypothesis import given, settings, strategies as st
+    ints = st.integers(-2**63, 2**63 - 1)
+    rows = st.lists(st.lists(st.tuples(ints, st.text(), st.none() | st.floats(allow_nan=False)), max_size=5))
+    fields = st.tuples(ints, st.booleans(), st.characters(), st.integers(0, 255), st.none(),
+                       st.none() | st.just(Just(None)) | ints, st.integers())
+    def always(strategy, claim):
+        @settings(max_examples=100, deadline=None, database=None)
+        @given(strategy)
+        def check(value):
+            assert claim(value)
+        check()
+    always(rows, lambda each: f.same(each) == each)
+    always(fields, lambda each: f.turned(each)[::-1] == each)
+    always(st.integers(), lambda each: f.minus(f.minus(each)) == each)
+    always(st.text(st.characters(codec="utf-8")), lambda each: f.cut("x" + each) == each)
+    always(st.text(), lambda each: f.rev(each) == each[::-1])
+    always(st.binary(), lambda each: f.bytes(b"x" + each) == each[::-1])
+    always(st.fractions(), lambda each: f.third(each) * 3 == each)
+    always(st.lists(st.floats(allow_nan=False)), lambda each: f.doubles(each) == [2 * number for number in each])
+    """)
+
+
 def test_a_hundred_thousand_elements_need_no_deep_stack(holds):
     holds("""
     import resource
