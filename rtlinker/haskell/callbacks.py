@@ -28,7 +28,7 @@ from itertools import count
 
 from rtlinker.haskell.prepare import Preparation
 from rtlinker.haskell.terms import Combinators, applied, build
-from rtlinker.haskell.types import TypeCon, arguments_of, list_of
+from rtlinker.haskell.types import TypeCon, arguments_of, list_of, substitute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Callbacks:
         nothing = heap.closure("base", "GHC.Base", "returnIO"), heap.closure("ghc-prim", "GHC.Tuple", "()") + 1
         for number in preparation.called:
             known = self.functions[number]
+            known.kind = substitute(known.kind, preparation.bound)
             known.life = heap.keep(heap.evaluate(make, io=True))
             watch = heap.closure("base", "Control.Concurrent.MVar", "mkWeakMVar")
             action = heap.apply(watch, heap.kept(known.life), heap.apply(*nothing))

@@ -93,6 +93,8 @@ mapIO :: (Int -> IO Int) -> [Int] -> IO [Int]
 mapIO = mapM
 mapPure :: (Int -> Int) -> [Int] -> [Int]
 mapPure = map
+mapAny :: (a -> IO Int) -> [a] -> IO [Int]
+mapAny = mapM
 caught :: (Int -> IO Int) -> IO String
 caught f = (show <$> f 3) `catch` \\e -> return ("caught " ++ show (e :: IOException))
 three :: (String -> Double -> [Int] -> IO String) -> IO String

@@ -14,6 +14,13 @@ def test_a_python_function_is_a_haskell_function(holds):  # noqa: F811
     """)
 
 
+def test_a_callbacks_type_variables_stand_for_what_the_call_says(holds):  # noqa: F811
+    holds("""
+    tables = [f.fromPairs([("a", n)]) for n in (1, 2)]
+    assert f.mapAny(lambda table: f.look(table, "a"), tables) == [1, 2]
+    """)
+
+
 def test_a_thousand_calls_from_haskell_come_in_order(holds):  # noqa: F811
     holds("""
     seen = []
