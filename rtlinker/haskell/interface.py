@@ -254,7 +254,7 @@ def _own(declared: list[Declaration], module: str) -> list[Declaration]:
 def _qualified(leaf: TypeCon | TypeVar, local: set[str], module: str) -> Type:
     if type(leaf) is TypeVar:
         return leaf
-    return TypeCon(f"{module}.{leaf.name}" if leaf.name in local else canonical(leaf.name), leaf.arguments)
+    return TypeCon(canonical(f"{module}.{leaf.name}" if leaf.name in local else leaf.name), leaf.arguments)
 
 
 def _own_values(declared: list[Declaration], module: str) -> dict[str, Type | str]:

@@ -180,6 +180,8 @@ class _Reader:
         return TypeCon(f"({self.name(sign)})", (left, self.infix()))
 
     def application(self) -> Type:
+        while self.word == "!":  # a strict field, in a constructor's own signature
+            self.take()
         head = self.atom()
         arguments = []
         while self.word == "@" or (self.word not in _CLOSING and not _is_operator(self.word)):

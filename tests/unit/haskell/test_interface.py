@@ -28,6 +28,7 @@ data Shape = Circle Double | Square { side :: !Double, name :: Name }
 data Op a b = a :+: b | Nil
 infixr 5 :+:
 data K where { K :: Int -> K }
+data Strict where { Strict :: !(Maybe Int) -> Strict }
 data Text = Text Int
 class Greets a where { greet :: a -> String }
 type family F a
@@ -88,6 +89,7 @@ def shapes(tmp_path_factory):
         (":+:", "a -> b -> Shapes.Op a b", None),
         ("Nil", "Shapes.Op a b", None),
         ("K", "Int -> Shapes.K", None),
+        ("Strict", "Maybe Int -> Shapes.Strict", None),
         ("Age", "Int -> Shapes.Age", "Int -> Int"),
         ("runState", "Shapes.State s a -> s -> (a, s)", "(s -> (a, s)) -> s -> (a, s)"),
     ],
