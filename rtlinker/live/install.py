@@ -32,10 +32,10 @@ class LiveImage:
     """An image in this process, with the way to take it back; the owner of its functions and data.
 
     `closed` tells that its memory is gone or going, `ready` that it is not and its constructors have run: its names can
-    be looked up without a lock. `kept` lives at least as long as it. `calls` has an entry for each call that runs in it.
-    `dependents` are images that use its names, `uses` those whose names it uses. `waited` are the objects that were
-    loaded for it. `pinned` says why it is kept although it was unloaded; `holds` are asked for such reasons, beside those
-    that all images have.
+    be looked up without a lock. `kept` lives at least as long as it. `calls` has an entry for each call that runs in
+    it. `dependents` are images that use its names, `uses` those whose names it uses. `waited` are the objects that were
+    loaded for it. `pinned` says why it is kept although it was unloaded; `holds` are asked for such reasons, beside
+    those that all images have.
     """
 
     __slots__ = (
