@@ -26,9 +26,8 @@ def renumbered(path, old, new):
 
     with path.open("rb") as stream:
         section = ELFFile(stream).get_section_by_name(".rela.text")
-        (relocation,) = section.iter_relocations()
-        at = section["sh_offset"] + 8
-        assert relocation["r_info_type"] == old
+        (place,) = [at for at, one in enumerate(section.iter_relocations()) if one["r_info_type"] == old]
+        at = section["sh_offset"] + 24 * place + 8
     return data[:at] + pack("<I", new) + data[at + 4 :]
 
 

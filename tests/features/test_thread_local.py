@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import rtlinker
+from tests.features.test_newer_relocations import renumbered
 
 SOURCE = """
 #include <errno.h>
@@ -194,3 +195,18 @@ def test_python_reads_and_writes_the_calling_threads_own(compile, in_child):
         return here[:2], there[:2], differ
 
     assert in_child(call) == ((8, 8), (7, 7), True)
+
+
+NEWER = [("-ftls-model=initial-exec", 22, (44, 47, 50)), ("-mtls-dialect=gnu2", 34, (45, 48, 51))]
+
+
+@pytest.mark.parametrize(("flags", "old", "new"), [(flags, old, new) for flags, old, all in NEWER for new in all])
+def test_the_numbers_for_longer_instructions_mean_the_same(compile, in_child, flags, old, new):
+    path = compile("__thread int x = 7; int f(void) { return x++; }", flags=f"-fPIC -O2 {flags}")
+    data = renumbered(path, old, new)
+
+    def call():
+        library = rtlinker.load(data)
+        return library.f(), library.f()
+
+    assert in_child(call) == (7, 8)
