@@ -39,7 +39,9 @@ def raise_failure(function: str = "") -> None:
     if mine:
         error = mine[0]
         if isinstance(error, ForeignExceptionError) and not error.function:
-            error = ForeignExceptionError(error.language, error.type, error.what, function)
+            from rtlinker.host.demangle import readable
+
+            error = ForeignExceptionError(error.language, error.type, error.what, readable(function))
         raise error
 
 
