@@ -13,6 +13,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker import haskell as haskell
+    from rtlinker import hot as hot
     from rtlinker.api import Linker as Linker
     from rtlinker.api import load as load
     from rtlinker.errors import BadObjectError as BadObjectError
@@ -66,14 +67,15 @@ __all__ = [  # noqa: RUF022  # the order in which people meet them
     "UndefinedSymbolsError",
     "UnsupportedError",
     "haskell",
+    "hot",
 ]
 
 if not TYPE_CHECKING:
 
     def __getattr__(name):
         """Import a public name from its module on first use (PEP 562)."""
-        if name == "haskell":  # a room of its own, for those who have GHC; importing it enters it here
-            return __import__("rtlinker.haskell").haskell
+        if name in {"haskell", "hot"}:  # rooms of their own; importing one enters it here
+            return getattr(__import__(f"rtlinker.{name}"), name)
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -82,4 +84,4 @@ if not TYPE_CHECKING:
         return value
 
     def __dir__():
-        return sorted({*globals(), *_HOMES, "haskell"})
+        return sorted({*globals(), *_HOMES, "haskell", "hot"})

@@ -208,8 +208,10 @@ class SignatureError(LinkError, TypeError):
 class ReloadError(LinkError):
     """A reload that was refused; the version that ran before still runs. `stage` says which step refused."""
 
-    def __init__(self, stage: str, headline: str, facts: Iterable[tuple[str, str]] = ()) -> None:
-        super().__init__(headline, facts)
+    def __init__(
+        self, stage: str, headline: str, facts: Iterable[tuple[str, str]] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(headline, facts, hint)
         self.stage = stage
 
 

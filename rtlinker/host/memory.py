@@ -50,6 +50,15 @@ class Reservation:
         if size and libc.mprotect(self.address + offset, align_up(size, PAGE), _PROTECTIONS[letters]):
             raise libc.fail("mprotect")
 
+    def release_front(self, size: int) -> None:
+        """Give back the first `size` bytes (whole pages) alone; `release` gives back the rest."""
+        start, whole = self._mapped
+        end = self.address + align_up(size, PAGE)
+        if whole and end > start:
+            self._mapped = end, start + whole - end
+            if libc.munmap(start, end - start):
+                raise libc.fail("munmap")
+
     def release(self) -> None:
         """Give the pages back. Nothing may use the address or the view afterwards."""
         start, size = self._mapped

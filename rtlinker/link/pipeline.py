@@ -34,6 +34,9 @@ def link(inputs: Inputs, place: Place) -> Image:
     decoded: dict[int, Columns] = {}
     # which objects take part, and what does each name mean?
     resolution = resolve(inputs)
+    # what does the owner of the link want to mean something else: entries of functions, variables that live on?
+    if inputs.rewrite is not None:
+        resolution = inputs.rewrite(resolution)
     # what do the relocations ask for: slots, stubs, low memory?
     demand = scan(resolution, inputs.engine, decoded)
     # what lies outside and cannot be reached directly from where we will be?

@@ -10,10 +10,11 @@ from rtlinker.facts import Fact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, KeysView, Mapping
+    from collections.abc import Callable, Iterable, KeysView, Mapping
     from typing import Protocol, TypeGuard
 
     from rtlinker.elf.object import Object
+    from rtlinker.link.resolution import Resolution
 
     class Scope(Protocol):
         """Something that knows addresses by name."""
@@ -151,3 +152,5 @@ class Inputs(Fact):
     """Scopes of earlier links that this one adds to: asked right after the objects."""
     process_first: bool = False
     engine: str = "auto"
+    rewrite: Callable[[Resolution], Resolution] | None = None
+    """What the owner of the link makes of its resolution before anything is looked for or placed."""

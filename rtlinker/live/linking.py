@@ -82,7 +82,16 @@ class LinkingCollector(Collector):
     def _link(self, undo: UndoStack, roots: tuple[str, ...]) -> Image:
         for live in self.images:
             live.scope.used = False
-        inputs = Inputs(
+        inputs = self._inputs(roots)
+        try:
+            return link(inputs, self._place(undo))
+        except UndefinedSymbolsError as error:
+            from rtlinker.live.runtimes import link_with_runtimes
+
+            return link_with_runtimes(inputs, error, undo, self._place)
+
+    def _inputs(self, roots: tuple[str, ...]) -> Inputs:
+        return Inputs(
             tuple(self._pending),
             self._given(),
             tuple(self._providers),
@@ -93,12 +102,10 @@ class LinkingCollector(Collector):
             self._process_first,
             self._engine,
         )
-        try:
-            return link(inputs, ProcessPlace(undo))
-        except UndefinedSymbolsError as error:
-            from rtlinker.live.runtimes import link_with_runtimes
 
-            return link_with_runtimes(inputs, error, undo)
+    def _place(self, undo: UndoStack) -> ProcessPlace:
+        """Where the image goes; what it takes is given back by `undo`."""
+        return ProcessPlace(undo)
 
     def start(self, guarded: bool = True) -> None:
         """Run the constructors of images that have not run theirs, oldest first; indirect functions are asked before.

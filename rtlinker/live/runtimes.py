@@ -19,10 +19,10 @@ from rtlinker.live.scopes import ProcessScope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from rtlinker.host.loaded import FoundSymbol, LoadedLibrary
-    from rtlinker.link.image import Image
+    from rtlinker.link.image import Image, Place
     from rtlinker.link.scope import Inputs
     from rtlinker.live.undo import UndoStack
 
@@ -59,25 +59,29 @@ class RuntimeScope(ProcessScope):
             dynamic.keep_library(soname)
 
 
-def link_with_runtimes(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack) -> Image:
+def link_with_runtimes(
+    inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack, place: Callable[[UndoStack], Place] = ProcessPlace
+) -> Image:
     """The image of a link that has failed with `error`, tried once more with the runtimes that define what it missed.
 
     Notes of the image name them; they stay open for good. Raises `error` when no runtime helps, UndefinedSymbolsError
     with the rest when they help with some names only, else what linking raises; undoing then closes them.
     """
     try:
-        return _link_again(inputs, error, undo)
+        return _link_again(inputs, error, undo, place)
     except LinkError as final:
         raise final from None  # it says all that the first one said
 
 
-def _link_again(inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack) -> Image:
+def _link_again(
+    inputs: Inputs, error: UndefinedSymbolsError, undo: UndoStack, place: Callable[[UndoStack], Place]
+) -> Image:
     _refuse_the_rest(error)
     notes: list[str] = []
     scope = _open_runtimes(error, undo, notes)
     if scope is None:
         raise error
-    image = link(replace(inputs, process=scope), ProcessPlace(undo))
+    image = link(replace(inputs, process=scope), place(undo))
     scope.keep()
     return replace(image, notes=(*notes, *image.notes))
 

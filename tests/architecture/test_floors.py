@@ -13,8 +13,9 @@ FLOORS = {
     "live": 3,
     "dwarf": 4, "bind": 4, "isolate": 4, "show": 4, "debug": 4, "reload": 4, "haskell": 4,
     "library": 5, "api": 5,
-    "rtlinker": 6,
-    "cli": 7, "__main__": 8,
+    "hot": 6,
+    "rtlinker": 7,
+    "cli": 8, "__main__": 9,
 }  # fmt: skip
 """Rooms and lone modules by floor. `rtlinker` is the package itself, which knows the public names and the version."""
 

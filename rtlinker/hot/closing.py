@@ -1,0 +1,79 @@
+"""The end of a module: its destructors run, its entries say so, its memory goes when nobody can be in it."""
+
+from __future__ import annotations
+
+import ctypes
+
+from rtlinker.errors import LinkError
+from rtlinker.facts import replace
+from rtlinker.hot import retire
+from rtlinker.live.run import Destructors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.hot.module import Module
+
+
+def close_module(module: Module) -> None:
+    """Close it. Raises LinkError, with nothing changed, while calls run in it or other modules refer to it."""
+    domain = module.domain
+    _refuse_in_use(module)
+    current = module.current
+    module.closed = True
+    module.refuse_all()
+    try:
+        finish(module)
+    finally:
+        domain.modules.remove(module)
+        lost = {}
+        for name in current.where:
+            number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
+            if number is not None and current.text[0] <= domain.entries.target(number) < current.text[1]:
+                other = domain.module_of(name)
+                text = f"{name} was called after its module {module.name} was closed"
+                lost[number] = other.current.functions[name] if other else domain.trap(text)
+        domain.switch(lost)
+        for version in module.versions_kept:
+            version.retired = version.retired or domain.epoch
+        domain.closing.append(module)
+        domain.sweep()
+
+
+def finish(module: Module) -> None:
+    """Run what runs at the end: destructors of the current version, and what was registered by any."""
+    current = module.current
+    if current.startup is None:
+        return
+    startup = replace(current.startup, handle=ctypes.addressof(module.dso_handle))
+    current.startup = None
+    Destructors(startup, True)()
+
+
+def _refuse_in_use(module: Module) -> None:
+    handles = set(module.handles.values())
+    running = sorted({mark[0].__name__ for mark in list(module.domain.calls.running.values()) if mark[0] in handles})
+    if running:
+        raise LinkError("module is in use", [("running", "\n".join(running))], "close it when its calls have returned")
+    users = [
+        other.name
+        for other in module.domain.modules
+        if other is not module
+        and other.current.around is not None
+        and module.name
+        in {*other.current.around.functions.values(), *(owner for owner, _ in other.current.around.data.values())}
+    ]
+    if users:
+        raise LinkError("module is in use", [("used by", ", ".join(users))], "close those first")
+
+
+def free_closed(module: Module) -> bool:
+    """Free what a closed module has left, as far as nobody can be in it; whether all of it is gone."""
+    for version in module.versions_kept:
+        retire.release(module, version)
+    if all(version.text_freed for version in module.versions_kept):
+        for version in module.versions_kept:
+            version.linker.free_body()
+        module.versions_kept.clear()
+        module.kept.clear()
+        return True
+    return False

@@ -1,0 +1,139 @@
+"""A domain: hot modules that call each other, and the entries by which they do."""
+
+from __future__ import annotations
+
+from rtlinker.facts import Fact
+from rtlinker.hot.calls import Calls
+from rtlinker.hot.entries import Entries
+from rtlinker.link.scope import Definition
+from rtlinker.live.undo import UndoStack
+from rtlinker.x86_64.entries import ENTRY_SIZE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rtlinker.hot.module import Module
+    from rtlinker.hot.version import Version
+
+    Targets = dict[int, int]
+
+PROVIDER = "hot modules"
+
+
+class Retired(Fact):
+    """A table of entries that was replaced, and the epoch that began then."""
+
+    table: object
+    epoch: int
+
+
+class Domain:
+    """Modules that see each other's functions and variables, and whose calls of each other reach the newest version.
+
+    There is one for everybody (`rtlinker.hot.domain`); programs that want modules apart make their own.
+    """
+
+    def __init__(self) -> None:
+        self.entries = Entries()
+        self.calls = Calls()
+        self.modules: list[Module] = []
+        self.numbers: dict[str, int] = {}
+        self.retired: list[Retired] = []
+        self.closing: list[Module] = []
+        self.opening: list[Callable[[], None]] = []
+        """What lets calls go on that wait for a reload."""
+
+    @property
+    def epoch(self) -> int:
+        """How many switches there have been."""
+        return self.calls.epoch[0]
+
+    def number(self, name: str, undo: UndoStack) -> int:
+        """The number of the entry of a name, a new one if it has none; undoing takes that back."""
+        number = self.numbers.get(name)
+        if number is None:
+            number = self.numbers[name] = self.entries.take(undo)
+            undo.push(lambda: self.numbers.pop(name, None))
+        return number
+
+    def renew(self, name: str, undo: UndoStack) -> int:
+        """Another entry for a name, whose old one stays with those who have it."""
+        old = self.numbers.pop(name, None)
+        if old is not None:
+            undo.push(lambda: self.numbers.update({name: old}))
+        return self.number(name, undo)
+
+    def definition(self, name: str, number: int, low: bool = False) -> Definition:
+        """What a reference to the newest version of a function means."""
+        address = self.entries.address(number, low)
+        return Definition(name, address, PROVIDER, "function", ENTRY_SIZE, writable=False)
+
+    def switch(self, targets: Targets) -> None:
+        """Let entries lead to new code, all at once; an epoch ends."""
+        table = self.entries.switch(targets)
+        self.calls.epoch[0] += 1
+        self.retired.append(Retired(table, self.epoch))
+
+    def open_gates(self) -> None:
+        """Let calls go on."""
+        while self.opening:
+            self.opening.pop()()
+
+    def trap(self, message: str) -> int:
+        """The absolute address of code that says why nothing is there, for good, and aborts."""
+        return self.entries.trap(message, UndoStack())
+
+    def forget(self, version: Version, module: str) -> None:
+        """Let no entry lead into a version's code any more: those that still do say what happened."""
+        start, end = version.text
+        lost = {
+            number: self.trap(
+                f"an old signature of {name} was called; its version {version.number} of {module} is gone"
+            )
+            for number, name in version.renewed.items()
+            if start <= self.entries.target(number) < end
+        }
+        if lost:
+            self.switch(lost)
+
+    def sweep(self) -> None:
+        """Free what nobody can be in any more: old versions, and what closed modules have left."""
+        from rtlinker.hot import retire
+        from rtlinker.hot.closing import free_closed
+
+        for module in self.modules:
+            retire.sweep(module)
+        self.closing = [module for module in self.closing if not free_closed(module)]
+        self.settle_tables()
+
+    def settle_tables(self) -> None:
+        """Let go of tables that no call can be reading."""
+        if self.retired:
+            oldest = min([mark[1] for mark in list(self.calls.running.values())], default=self.epoch)
+            self.retired = [old for old in self.retired if old.epoch > oldest]
+
+    def module_of(self, name: str) -> Module | None:
+        """The first module whose current version defines a function for everybody."""
+        return next((module for module in self.modules if module.current.exports_function(name)), None)
+
+    def others(self, module: str, pending: Mapping[str, Version]) -> Iterator[Version]:
+        """The versions of the other modules, those about to be current where there are such."""
+        for other in self.modules:
+            if other.name != module:
+                yield pending.get(other.name, other.current)
+        known = {other.name for other in self.modules}
+        for name, version in pending.items():
+            if name not in known and name != module:
+                yield version
+
+
+class EntryDefinitions:
+    """Names to entries, made when they are asked for; undoing what asked takes them back."""
+
+    def __init__(self, domain: Domain, undo: UndoStack) -> None:
+        self._domain = domain
+        self._undo = undo
+
+    def __getitem__(self, name: str) -> Definition:
+        return self._domain.definition(name, self._domain.number(name, self._undo))

@@ -1,0 +1,114 @@
+"""Going back: the version before becomes the current one again, in the same way in which it was replaced."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from rtlinker.errors import ReloadError
+from rtlinker.hot.migrating import call_text
+from rtlinker.hot.report import Report
+from rtlinker.live.undo import UndoStack
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rtlinker.hot.module import Module
+    from rtlinker.hot.options import Options
+    from rtlinker.hot.version import Version
+
+
+def roll_back(module: Module, options: Options) -> Report:
+    """Let the version before the current one be current. Raises ReloadError when there is none any more, or when
+    variables were migrated since and no function is given that makes their old values.
+    """
+    module.admit()
+    began = perf_counter()
+    current = module.current
+    older = [version for version in module.versions_kept[:-1] if not version.text_freed]
+    if not older:
+        freed = "it was freed" if current.number > 1 else "there was none"
+        raise ReloadError("rollback", "no version to go back to", [("module", module.name), ("reason", freed)])
+    previous = older[-1]
+    _refuse_lost_names(module, current, previous)
+    undo = UndoStack()
+    try:
+        kept, fresh = _restore_state(module, current, previous, options, undo)
+    except BaseException:
+        undo.run()
+        raise
+    domain = module.domain
+    targets = {}
+    for name, address in previous.functions.items():
+        number = domain.numbers.get(name if previous.visible(name) else f"{module.name}\0{name}")
+        if number is not None:
+            targets[number] = address
+    gone = [name for name in current.where if name not in previous.where]
+    for name in gone:
+        number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
+        if number is not None:
+            targets[number] = domain.trap(f"{name} was taken back with version {current.number} of {module.name}")
+    module.versions_kept.remove(previous)
+    module.versions_kept.append(previous)
+    previous.retired = None
+    previous.reasons = ()
+    domain.switch(targets)
+    domain.open_gates()
+    in_flight = tuple([call_text(thread, mark) for thread, mark in domain.calls.before(domain.epoch).items()])
+    module.after_rollback(previous, current)
+    dropped = tuple(
+        placed.variable.name for key, placed in current.placed.items()
+        if key not in previous.placed and placed.variable.kind != "virtual"
+    )  # fmt: skip
+    return Report(
+        module.name, previous.number, False, kept, fresh, dropped, in_flight, (), (),
+        {"switch": perf_counter() - began}, (previous, current),
+    )  # fmt: skip
+
+
+def _refuse_lost_names(module: Module, current: Version, previous: Version) -> None:
+    """Raise for functions and variables that only the current version has and that other modules refer to."""
+    lost = []
+    for other in module.domain.modules:
+        if other is module or other.current.around is None:
+            continue
+        around = other.current.around
+        lost += [
+            f"{name}, called by {other.name}"
+            for name, owner in around.functions.items()
+            if owner == module.name and name in current.where and name not in previous.where
+        ]
+        for name, (owner, known) in around.data.items():
+            if owner == module.name:
+                was = previous.exported_datum(name)
+                if was is None or was.address != known.address:
+                    lost.append(f"{name}, used by {other.name}")
+    if lost:
+        facts = [("module", module.name), ("needed", "\n".join(lost))]
+        raise ReloadError("rollback", "others need what the version before lacks", facts)
+
+
+def _restore_state(
+    module: Module, current: Version, previous: Version, options: Options, undo: UndoStack
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Make the old values of variables that were migrated; the names of those kept, and of those made."""
+    moved, kept = [], []
+    for key, placed in current.placed.items():
+        old = previous.placed.get(key)
+        if old is None or placed.variable.kind == "virtual":
+            continue
+        if old.definition == placed.definition or old.definition.address == placed.definition.address:
+            kept.append(placed.variable.name)
+        elif placed.variable.name in options.migrate or placed.variable.symbol in options.migrate:
+            moved.append((placed, old))
+        elif placed.variable.name not in options.reset and placed.variable.symbol not in options.reset:
+            facts = [("module", module.name), ("variable", placed.variable.name)]
+            hint = "give migrate={name: function(old, new)} that goes back, or reset=[name] for its last old value"
+            raise ReloadError("rollback", "variable was migrated since", facts, hint)
+    if moved:
+        from rtlinker.hot.migrating import close_gate, migrate_one, wait_for_calls
+
+        close_gate(module.domain, undo)
+        wait_for_calls(module.domain, module.name, options.timeout)
+        for placed, old in moved:
+            named = options.migrate.get(placed.variable.name) or options.migrate[placed.variable.symbol]
+            migrate_one(module, named, placed, old, undo)
+    return tuple(kept), tuple(old.variable.name for _, old in moved)
