@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rtlinker.dwarf.entries import Entry, Unit
     from rtlinker.dwarf.sections import DebugSections
     from rtlinker.dwarf.types import TypeReader
+    from rtlinker.dwarf.units import Units
 
     T = TypeVar("T")
 
@@ -69,8 +70,8 @@ class Declarations:
         self._file = name
         self._found: dict[int, dict[str, Entry]] = {c.TAG_SUBPROGRAM: {}, c.TAG_VARIABLE: {}}
         self._list: dict[int, list[Entry]] = {c.TAG_SUBPROGRAM: [], c.TAG_VARIABLE: []}
-        self._units: list[Unit] = []
-        self._signatures: dict[int, Unit] = {}
+        self._units: Units | None = None
+        self._named = False
         self._types: TypeReader | None = None
         self._notes: list[str] = []
 
@@ -80,7 +81,7 @@ class Declarations:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is missing, and where it is."""
-        self._guard(self._reader)
+        self.guard(self._reader)
         return tuple(self._notes)
 
     def function(self, name: str) -> FunctionType | None:
@@ -94,17 +95,17 @@ class Declarations:
 
     def type(self, name: str) -> CType | None:
         """The struct, union, class, enumeration or typedef of that name (`point`, `struct point`), or None."""
-        return self._guard(lambda: self._type_named(name)) if self._sections is not None else None
+        return self.guard(lambda: self._type_named(name)) if self._sections is not None else None
 
     def functions(self) -> tuple[Declared, ...]:
         """Every function that the object defines or declares, in the order of the units."""
-        return self._guard(lambda: self._listed(c.TAG_SUBPROGRAM))
+        return self.guard(lambda: self._listed(c.TAG_SUBPROGRAM))
 
     def variables(self) -> tuple[Declared, ...]:
         """Every variable at file scope that the object defines or declares."""
-        return self._guard(lambda: self._listed(c.TAG_VARIABLE))
+        return self.guard(lambda: self._listed(c.TAG_VARIABLE))
 
-    def _guard(self, work: Callable[[], T]) -> T:
+    def guard(self, work: Callable[[], T]) -> T:
         """What `work` gives; what goes wrong on the way through broken bytes is a BadObjectError."""
         try:
             return work()
@@ -122,41 +123,35 @@ class Declarations:
                 return self._static_local(types, name) if tag == c.TAG_VARIABLE and "." in name else None
             return types.function(entry) if tag == c.TAG_SUBPROGRAM else types.of(entry)
 
-        return self._guard(work) if self._sections is not None else None
+        return self.guard(work) if self._sections is not None else None
 
     def _reader(self) -> TypeReader:
         """The reader of types, after the top level of all units was read."""
+        types = self.types()
+        if not self._named:
+            self._named = True
+            for unit in self._units.all if self._units else ():
+                if unit.signature is None:
+                    self._read_level(unit, unit.top, 0)
+        return types
+
+    def types(self) -> TypeReader:
+        """The reader of types. Raises as broken bytes do: see `guard`."""
         if self._types is None:
             from rtlinker.dwarf.types import TypeReader
 
-            self._types = TypeReader(self._find, self._guard)
             if self._sections is not None:
-                self._notes += self._sections.notes
-                self._read_units(self._sections)
+                from rtlinker.dwarf.units import Units
+
+                self._units = Units(self._sections)
+                self._notes += self._units.notes
+            self._types = TypeReader(self._find, self.guard)
         return self._types
-
-    def _read_units(self, sections: DebugSections) -> None:
-        from rtlinker.dwarf.entries import Unit
-
-        for number, (_, data) in enumerate(sections.units):
-            place = 0
-            while place < len(data):
-                unit = Unit(sections, number, place)
-                place = unit.end
-                if not unit.known:
-                    self._notes.append(f"debug information of DWARF version {unit.version} is not read")
-                    continue
-                self._units.append(unit)
-                if unit.signature is not None:
-                    self._signatures[unit.signature] = unit
-        for unit in self._units:
-            if unit.signature is None:
-                self._read_level(unit, unit.top, 0)
 
     def units(self) -> list[Unit]:
         """The units of the object, those of types too."""
-        self._guard(self._reader)
-        return self._units
+        self.guard(self.types)
+        return self._units.all if self._units else []
 
     def _read_level(self, unit: Unit, parent: Entry, depth: int) -> None:
         from rtlinker.dwarf.entries import Entry
@@ -210,7 +205,7 @@ class Declarations:
         types = self._reader()
         keyword, _, plain_name = name.rpartition(" ")
         found: CType | None = None
-        for unit in self._units:
+        for unit in self.units():
             for offset, tag in unit.below(unit.top.end):
                 if tag in _NAMED.get(keyword, ()) and Entry(unit, offset).text(c.AT_NAME) == plain_name:
                     ctype = types.at((unit.section, offset))
@@ -232,25 +227,7 @@ class Declarations:
 
     def _find(self, reference: object) -> Entry | None:
         """The entry that a reference leads to, or None."""
-        from rtlinker.dwarf.entries import Entry
-
-        if not isinstance(reference, tuple):
-            return None
-        section, offset = reference
-        if section == -1:
-            unit = self._signatures.get(offset)
-            return Entry(unit, unit.type_offset) if unit else None
-        low, high = 0, len(self._units)
-        while low < high:  # the last unit that starts at or before the offset
-            middle = (low + high) // 2
-            unit = self._units[middle]
-            if (unit.section, unit.start) <= (section, offset):
-                low = middle + 1
-            else:
-                high = middle
-        unit = self._units[low - 1] if low else None
-        inside = unit is not None and unit.section == section and unit.start < offset < unit.end
-        return Entry(unit, offset) if unit is not None and inside else None
+        return self._units.find(reference) if self._units else None
 
     def _listed(self, tag: int) -> tuple[Declared, ...]:
         from rtlinker.dwarf.lines import file_of
@@ -290,7 +267,7 @@ def read_declarations(data: bytes, name: str) -> Declarations:
         return declarations
     from rtlinker.dwarf.sections import DebugSections
 
-    sections = declarations._guard(lambda: DebugSections(data, name))
+    sections = declarations.guard(lambda: DebugSections(data, name))
     if sections.units or sections.notes:
         declarations = Declarations(sections, name)
     if b".debug_addr" not in data:

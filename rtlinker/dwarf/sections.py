@@ -26,6 +26,7 @@ _RELA = Struct("<QQq")
 _RELOCATIONS, _NOBITS = 4, 8  # SHT_RELA, SHT_NOBITS
 _COMPRESSED = 0x800
 _ABSOLUTE = {1: Struct("<Q"), 10: Struct("<I"), 11: Struct("<I")}  # R_X86_64_64, _32, _32S
+_PLACES = frozenset((1, 17, 21))  # R_X86_64_64, _DTPOFF64, _DTPOFF32
 _ABSENT: Any = (None, 0, 0)
 _ZSTD = b"\2\0\0\0"  # ELFCOMPRESS_ZSTD
 _LONGEST = 32  # no debug section has a longer name
@@ -44,7 +45,10 @@ class DebugSections:
     `suffix` is `.dwo` for the sections that split DWARF keeps apart (DWARF 5 section 7.3.2); names are without it.
     """
 
-    __slots__ = ("_data", "_line", "abbreviations", "files", "name", "notes", "tables", "units")
+    __slots__ = (
+        "_addressed", "_data", "_line", "_moved", "abbreviations", "files", "name", "notes", "suffix", "tables",
+        "units",
+    )  # fmt: skip
 
     def __init__(self, data: bytes, name: str, suffix: bytes = b"") -> None:
         self.units: list[tuple[str, bytes]] = []
@@ -53,7 +57,10 @@ class DebugSections:
         self.files: dict[tuple[int, int], dict[int, str]] = {}
         self.name = name
         self.notes: list[str] = []
+        self.suffix = suffix
         self._data = data
+        self._moved: list[Row | None] = []
+        self._addressed: Row | None = None
         self._line: tuple[Row, bytes, Row | None, list[Row]] | None = None
         headers = _headers(data, name)
         relocations = {row[7]: row for row in headers if row[1] == _RELOCATIONS}
@@ -66,6 +73,8 @@ class DebugSections:
             if not plain.endswith(suffix):
                 continue
             plain = plain[: len(plain) - len(suffix)]
+            if plain == b".debug_addr":
+                self._addressed = relocations.get(number)
             if plain not in _WANTED or row[1] == _NOBITS:
                 continue
             if row[2] & _COMPRESSED and data[row[4] : row[4] + 4] == _ZSTD:
@@ -77,12 +86,23 @@ class DebugSections:
             content = self._read(row, label, relocations.get(number), headers)
             if plain in UNITS:
                 self.units.append((plain.decode(), content))
+                self._moved.append(relocations.get(number))
             else:
                 self.tables.setdefault(plain.decode(), content)
 
     def _read(self, row: Row, label: bytes, relocations: Row | None, headers: list[Row]) -> bytes:
         content = _content(self._data, row, label, self.name)
         return content if relocations is None else _relocate(self._data, content, relocations, headers, self.name)
+
+    def addresses(self, section: int | None) -> dict[int, tuple[int, int]]:
+        """The (symbol's index, addend) of every address in a section of `units`, or in `.debug_addr`, by its offset.
+
+        Addresses of variables, code, and thread-local storage: R_X86_64_64, _DTPOFF64, _DTPOFF32.
+        """
+        row = self._addressed if section is None else self._moved[section]
+        table = b"" if row is None else _slice(self._data, row, self.name)
+        rows = _RELA.iter_unpack(table[: len(table) // 24 * 24])
+        return {site: (word >> 32, addend) for site, word, addend in rows if word & 0xFFFFFFFF in _PLACES}
 
     def line_table(self) -> bytes:
         """The bytes of `.debug_line`, which only listings of files need."""

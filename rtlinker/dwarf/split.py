@@ -69,15 +69,26 @@ def with_split_files(own: Declarations, data: bytes, name: str) -> Declarations:
     parts: list[Declarations] = []
     notes: list[str] = []
     for top in skeletons:
-        said = top.text(c.AT_DWO_NAME) or top.text(c.AT_GNU_DWO_NAME) or ""
-        inside = b".debug_info.dwo" in data
-        path = name if inside else _path(said, top.text(c.AT_COMP_DIR) or "", name)
-        problem = "which is not there"
-        if path is not None:
-            problem = _add(parts, data if inside else None, path, top)
-        if problem:
-            notes.append(f"types are in {said}, {problem}: the object was compiled with -gsplit-dwarf")
+        found = split_part(top, data, name)
+        if isinstance(found, str):
+            notes.append(found)
+        else:
+            parts.append(found)
     return SplitDeclarations(own, parts, notes)
+
+
+def split_part(top: Entry, data: bytes, name: str) -> Declarations | str:
+    """The declarations in the file that the top entry of a skeleton names, or what to say where they are of no use."""
+    said = top.text(c.AT_DWO_NAME) or top.text(c.AT_GNU_DWO_NAME) or ""
+    inside = b".debug_info.dwo" in data
+    path = name if inside else _path(said, top.text(c.AT_COMP_DIR) or "", name)
+    problem = "which is not there"
+    if path is not None:
+        found = _read(data if inside else None, path, top)
+        if not isinstance(found, str):
+            return found
+        problem = found
+    return f"types are in {said}, {problem}: the object was compiled with -gsplit-dwarf"
 
 
 def _path(said: str, directory: str, name: str) -> str | None:
@@ -86,17 +97,15 @@ def _path(said: str, directory: str, name: str) -> str | None:
     return next((place for place in places if os.path.isfile(place)), None)  # noqa: PTH113
 
 
-def _add(parts: list[Declarations], data: bytes | None, path: str, top: Entry) -> str:
-    """Add the declarations of a file; what is wrong with it, or nothing."""
+def _read(data: bytes | None, path: str, top: Entry) -> Declarations | str:
+    """The declarations of a file, or what is wrong with it."""
     try:
         if data is None:
             with open(path, "rb") as file:  # noqa: PTH123  pathlib costs 6 ms to import
                 data = file.read()
-        sections = DebugSections(data, path, b".dwo")
-        part = Declarations(sections, path)
+        part = Declarations(DebugSections(data, path, b".dwo"), path)
         if top.unit.dwo_id not in {unit.dwo_id for unit in part.units()}:
             return "which is of another compilation"
     except (OSError, BadObjectError):
         return "which cannot be read"
-    parts.append(part)
-    return ""
+    return part
