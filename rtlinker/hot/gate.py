@@ -17,6 +17,7 @@ from rtlinker.hot.errors import (
     RemovedError,
     UnverifiedError,
 )
+from rtlinker.hot.redirect import LATEST
 from rtlinker.hot.variables import VIRTUAL
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from rtlinker.bind.abi import Change
+    from rtlinker.bind.ctype import CType
     from rtlinker.dwarf.program import NamedFunction, NamedVariable
     from rtlinker.hot.carry import Placed
     from rtlinker.hot.module import Module
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from rtlinker.hot.variables import Key, Variable
     from rtlinker.hot.version import Version
 
-HELD = 4
-"""References to a function's handle when only the module has it: its two tables, a local name, and the question's."""
+HELD = 3
+"""References to a function's handle when only the module's table has it: the table's, a local name's, the question's."""
 
 
 class Migration(Fact):
@@ -95,7 +97,7 @@ class Gate:
         """Who calls a function from outside of the module and stays as it is."""
         found = [f"module {other.module}" for other in others if self._uses(other, module, name)]
         handle = module.handles.get(name)
-        if handle is not None and sys.getrefcount(handle) > HELD:
+        if handle is not None and sys.getrefcount(handle) > HELD + (name in module.__dict__):
             found.append("a Python handle")
         return found
 
@@ -159,7 +161,7 @@ class Gate:
                 if changes is None:
                     continue
                 if changes:
-                    names.append(variable.name)
+                    names.append(readable(variable.name))
                     rows += _layout_rows(variable, placed, changes)
                 matched[variable.key] = placed
                 self._note_initial(variable, placed)
@@ -247,7 +249,7 @@ class Gate:
         if variable.references == old.references and variable.initial == old.initial:
             return []
         if variable.symbol.startswith(VIRTUAL[0]):
-            was, now = ([readable(name) for _, _, name, _ in each.references] for each in (old, variable))
+            was, now = ([_plain(name) for _, _, name, _ in each.references] for each in (old, variable))
             new, gone = [name for name in now if name not in was], [name for name in was if name not in now]
             texts = [f"virtual function {name} is new" for name in new]
             texts += [f"virtual function {name} is gone" for name in gone]
@@ -293,7 +295,7 @@ class Gate:
     def _records(self, rows: list[tuple[str, str]], names: list[str]) -> None:
         """Structs that live objects may have the old layout of, since functions or variables point to them."""
         assert self._old is not None
-        old, new = _types(self._old), _types(self._new)
+        old, new = _records_of(self._old), _records_of(self._new)
         if not old or not new:
             return
         from rtlinker.bind.abi import record_changes
@@ -305,6 +307,11 @@ class Gate:
                 continue
             rows += [(record, "\n".join(texts)), ("", "objects of it may be alive, reached through pointers")]
             names.append(record)
+
+
+def _plain(symbol: str) -> str:
+    """A function as people name it, where a reference names its entry."""
+    return readable(symbol.removeprefix(LATEST))
 
 
 def _are_twins(new: Variable, old: Placed) -> bool:
@@ -322,14 +329,20 @@ def functions_by_symbol(version: Version) -> dict[str, NamedFunction]:
     return found
 
 
-def _types(version: Version) -> list[object]:
-    """The types of a version through which objects can be reached."""
-    found: list[object] = []
-    for name, function in functions_by_symbol(version).items():
-        if name in version.where:
-            found.append(function.type)
+def _records_of(version: Version) -> dict[str, CType]:
+    """The structs and unions, by name, of which a version's functions and variables can reach objects."""
+    if not version.programs:
+        return {}
+    from rtlinker.bind.abi import reachable_records
+
+    known = functions_by_symbol(version)
+    types: list[CType] = [known[name].type for name in version.where if name in known]
     for program in version.programs.values():
-        found += [variable.type for variable in program.variables if variable.located]
+        types += [variable.type for variable in program.variables if variable.located]
+    found: dict[str, CType] = {}
+    for ctype in types:
+        for name, record in reachable_records(ctype).items():
+            found.setdefault(name, record)
     return found
 
 
@@ -346,7 +359,7 @@ def _signature_rows(
 
 def _layout_rows(variable: Variable, placed: Placed, changes: list[str]) -> list[tuple[str, str]]:
     old = placed.variable
-    rows = [(variable.name, "\n".join(changes))]
+    rows = [(readable(variable.symbol) if variable.kind == "virtual" else variable.name, "\n".join(changes))]
     if old.ctype is not None and variable.ctype is not None:
         sizes = f"{old.size} -> {variable.size} bytes" if old.size != variable.size else f"{old.size} bytes"
         rows.insert(0, ("variable", f"{declare(variable.ctype, variable.name)}   {variable.place}   {sizes}".rstrip()))

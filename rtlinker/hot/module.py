@@ -287,14 +287,12 @@ class Module:
 
     def _compare(self, symbol: str, wanted: FunctionType, declared: FunctionType | None) -> None:
         """Raise SignatureError for a prototype that is not what the function was compiled with."""
-        if declared is None:
+        if declared is None or not declared.prototyped:
             return
-        from rtlinker.bind.abi import signature_changes
         from rtlinker.bind.ctype import declare
         from rtlinker.errors import SignatureError
 
-        changes = [change for change in signature_changes(declared, wanted) if change.severity != "note"]
-        if changes:
+        if _passing(wanted) != _passing(declared):
             headline = f"prototype does not fit {symbol}"[:72]
             raise SignatureError(headline, declare(wanted, symbol), f"it was compiled as {declare(declared, symbol)}")
 
@@ -423,6 +421,15 @@ class Module:
         if self.closed:
             return f"<rtlinker.hot.Module {self.name}, closed>"
         return f"<rtlinker.hot.Module {self.name}, version {self.version}>"
+
+
+def _passing(ctype: FunctionType) -> tuple[object, ...]:
+    """How a call passes each value: in what sort of register, of what size. A pointer is as good as its number."""
+    from rtlinker.bind.ctype import Base, plain, size_of
+
+    types = [plain(each) for each in (ctype.result, *(parameter.type for parameter in ctype.parameters))]
+    sorts = [isinstance(each, Base) and each.encoding in {"float", "complex"} for each in types]
+    return (ctype.variadic, *zip(sorts, [size_of(each) for each in types]))
 
 
 def _thread_local(definition: Definition):  # type: ignore[no-untyped-def]

@@ -59,7 +59,7 @@ def fill_threads(addresses: Addresses, demand: Demand, view: memoryview) -> None
     """Write the slots by which code finds thread-local variables."""
     for (kind, key), offset in addresses.layout.thread_slots.items():
         if key == OWN_MODULE:
-            _pointer(view, offset, addresses.threads.module if addresses.threads else 0)
+            _pointer(view, offset, _local_module(addresses, demand))
         elif kind == "descriptor":
             number, symbol = demand.threads.descriptors[key]
             view[offset : offset + 16] = (addresses.thread_letter(number, symbol, "C") or 0).to_bytes(16, "little")
@@ -69,6 +69,14 @@ def fill_threads(addresses: Addresses, demand: Demand, view: memoryview) -> None
             _pointer(view, offset + POINTER_SIZE, addresses.thread_letter(number, symbol, "D") or 0)
         else:
             _pointer(view, offset, addresses.thread_letter(*demand.threads.distances[key], "T") or 0)
+
+
+def _local_module(addresses: Addresses, demand: Demand) -> int:
+    """The module in whose block local dynamic code looks."""
+    threads, elsewhere = addresses.threads, demand.threads.elsewhere
+    if threads is None:
+        return 0
+    return threads.module if elsewhere is None else threads.pairs[elsewhere][0]
 
 
 def _pointer(view: memoryview, offset: int, value: int) -> None:

@@ -31,6 +31,7 @@ class ThreadCollector:
         self.descriptors: dict[Key, tuple[int, int]] = {}
         self.local = False
         self.static: tuple[int, int] | None = None
+        self._offsets: list[tuple[Key, int, Rule, int]] = []
 
     def look(self, number: int, rule: Rule, symbol: int) -> None:
         """One kind of thread-local site of object `number`. Raises RelocationError where rule and symbol do not fit."""
@@ -45,7 +46,7 @@ class ThreadCollector:
         if not is_thread_local(self.resolution, meaning):
             hint = "the variable must be declared thread-local everywhere or nowhere"
             raise self._mismatch(number, rule, symbol, "thread-local relocation against an ordinary symbol", hint)
-        self._check_sites(number, rule, symbol, own)
+        self._check_sites(number, rule, symbol)
         key, where = key_of(self.resolution.objects[number], number, symbol), (number, symbol)
         if "GD" in letters or (not own and ("M" in letters or "D" in letters)):
             self.pairs.setdefault(key, where)
@@ -53,21 +54,46 @@ class ThreadCollector:
             self.distances.setdefault(key, where)
         if "GC" in letters or "C" in letters:
             self.descriptors.setdefault(key, where)
+        if "D" in letters and self._in_code(number, rule, symbol):
+            self._offsets.append((key, number, rule, symbol))
         if own and self.static is None and ("GT" in letters or "T" in letters):
             self.static = number, symbol << 32 | rule.number
 
-    def _check_sites(self, number: int, rule: Rule, symbol: int, own: bool) -> None:
-        """Refuse what cannot be right: a part of a descriptor, an offset in another module's block in local code."""
+    def _check_sites(self, number: int, rule: Rule, symbol: int) -> None:
+        """Refuse what cannot be right: a part of a descriptor."""
         object, info = self.resolution.objects[number], symbol << 32 | rule.number
         if "C" in rule.terms and any(addend for _, _, addend in sites_of(object, info)):
             hint = "a descriptor is one of a whole variable"
             raise self._mismatch(number, rule, symbol, "thread-local descriptor with an addend", hint)
-        if "D" in rule.terms and not own:
-            flags = object.sections.flags
-            if any(flags[table.section] & SHF_EXECINSTR for table, _, _ in sites_of(object, info)):
+
+    def _in_code(self, number: int, rule: Rule, symbol: int) -> bool:
+        object = self.resolution.objects[number]
+        flags = object.sections.flags
+        sites = sites_of(object, symbol << 32 | rule.number)
+        return any(flags[table.section] & SHF_EXECINSTR for table, _, _ in sites)
+
+    def _elsewhere(self) -> Key | None:
+        """The variable whose block local dynamic code means, when that is not the link's own.
+
+        Such code adds offsets to the start of one block. Variables of an earlier link all have to be in one, and none
+        in the link's own. Raises RelocationError where they are not.
+        """
+        blocks = {}
+        for key, number, rule, symbol in self._offsets:
+            meaning = self.resolution.bound[number].get(symbol)
+            variable = meaning.variable if isinstance(meaning, Definition) else None
+            block = (variable.library, variable.symbol) if variable is not None and variable.place is None else None
+            if variable is not None and (block is None or (blocks and block not in blocks)):
                 headline = "offset in the own block of a variable that is elsewhere"
                 hint = "local dynamic code (-ftls-model=local-dynamic) is for variables of the same link"
                 raise self._mismatch(number, rule, symbol, headline, hint)
+            blocks.setdefault(block, (key, number, rule, symbol))
+        if len(blocks) > 1:
+            _, number, rule, symbol = next(iter(blocks.values()))
+            headline = "local dynamic code for variables of two blocks"
+            hint = "declare the new variable without static, or compile without -fPIC"
+            raise self._mismatch(number, rule, symbol, headline, hint)
+        return next((first[0] for block, first in blocks.items() if block is not None), None)
 
     def _mismatch(self, number: int, rule: Rule, symbol: int, headline: str, hint: str) -> LinkError:
         object = self.resolution.objects[number]
@@ -77,7 +103,7 @@ class ThreadCollector:
     def demand(self) -> ThreadDemand:
         """All that was gathered, in the order of objects and their symbols, whichever engine looked."""
         pairs, distances, descriptors = map(_ordered, (self.pairs, self.distances, self.descriptors))
-        return ThreadDemand(pairs, distances, descriptors, self.local, self.static)
+        return ThreadDemand(pairs, distances, descriptors, self.local, self.static, self._elsewhere())
 
 
 def _ordered(keys: dict[Key, tuple[int, int]]) -> dict[Key, tuple[int, int]]:

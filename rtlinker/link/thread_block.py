@@ -39,6 +39,8 @@ class ThreadDemand(Fact):
     descriptors: dict[Key, tuple[int, int]]
     local: bool
     static: tuple[int, int] | None
+    elsewhere: Key | None = None
+    """A variable of an earlier link in whose block local dynamic code looks, in place of the link's own."""
 
     def __bool__(self) -> bool:
         return bool(self.pairs or self.distances or self.descriptors or self.local or self.static)
