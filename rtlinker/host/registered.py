@@ -1,16 +1,16 @@
 """What the process has been given for later, and still holds: who points into a piece of memory that is about to go.
 
-Each question reads what libc itself keeps. Other threads may change that meanwhile, so it is read through
-/proc/self/mem: an address that has just gone is no data, and not a crash.
+Each question reads what libc itself keeps. Other threads may change that meanwhile, so it is read by
+`own_memory`: an address that has just gone is no data, and not a crash.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
 from itertools import count
 
 from rtlinker.host import dynamic, libc
+from rtlinker.host.own_memory import read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -134,20 +134,6 @@ def points_into(address: int, size: int, start: int, end: int) -> bool:
     """Whether a word of the memory at an absolute address, of `size` bytes, points between the two others."""
     words = read(address, size)
     return any(start <= word < end for word in memoryview(words[: len(words) & -WORD]).cast("Q"))
-
-
-def read(address: int, size: int) -> bytes:
-    """The bytes at an absolute address, as far as there are any."""
-    try:
-        memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # a process that must not be looked at: what we read is almost always there
-        return ctypes.string_at(address, size)
-    try:
-        return os.pread(memory, size, address)
-    except (OSError, OverflowError):
-        return b""
-    finally:
-        os.close(memory)
 
 
 def _word(memory: bytes, at: int = 0) -> int:

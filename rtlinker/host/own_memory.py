@@ -1,0 +1,107 @@
+"""Reading memory of this process that other threads may give back meanwhile: what has gone is no data, and not a crash.
+
+Three ways, of which the first that works is taken. process_vm_readv(2) asks for no file and no right but to one's own
+memory; a seccomp filter may deny it. /proc/self/mem (proc(5)) is closed to a process that is not dumpable. A pipe is
+always there: write(2) tells of an address that is not mapped by failing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from rtlinker.host import libc
+from rtlinker.units import MIB, PAGE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOM_SIZE = MIB
+
+
+class Room:
+    """A place that memory is copied to, `size` bytes of it at a time: `bytes` and, as 8-byte words, `words`.
+
+    `span` is where it lies itself (start and end, absolute): who looks for pointers must not find their copies. The
+    addresses that the kernel is told are kept in it, too, behind the copied bytes.
+    """
+
+    __slots__ = ("_request", "bytes", "size", "span", "words")
+
+    def __init__(self, size: int = ROOM_SIZE) -> None:
+        self.size = size
+        self.bytes = bytearray(size + 32)
+        start = ctypes.addressof((ctypes.c_char * 0).from_buffer(self.bytes))
+        self.span = start, start + len(self.bytes)
+        self.words = memoryview(self.bytes).cast("Q")
+        self._request = (ctypes.c_uint64 * 4).from_buffer(self.bytes, size)  # two struct iovec
+
+    def fill(self, address: int, size: int) -> int:
+        """Copy memory from an absolute address on; how many of the bytes could be read."""
+        global _way
+        if not 0 < address < 1 << 63:
+            return 0
+        while True:
+            count = _WAYS[_way](self, address, min(size, self.size))
+            if count >= 0:
+                return count
+            _way += 1
+
+    def read(self, address: int, size: int) -> bytes:
+        """The bytes at an absolute address, as far as there are any; at most as many as the place holds."""
+        return bytes(self.bytes[: self.fill(address, size)])
+
+
+def read(address: int, size: int) -> bytes:
+    """The bytes at an absolute address, as far as there are any."""
+    return Room((size + 7) & ~7).read(address, size)
+
+
+def _ask_the_kernel(room: Room, address: int, size: int) -> int:
+    """How many bytes came; -1 when this way is closed."""
+    request = room._request
+    request[0], request[1], request[2], request[3] = room.span[0], size, address, size
+    at = room.span[0] + room.size
+    count: int = libc.process_vm_readv(os.getpid(), at, 1, at + 16, 1, 0)
+    if count < 0:
+        return 0 if ctypes.get_errno() in _NOTHING_THERE else -1
+    return count
+
+
+def _read_the_file(room: Room, address: int, size: int) -> int:
+    try:
+        memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    try:
+        return os.preadv(memory, [memoryview(room.bytes)[:size]], address)
+    except OSError:
+        return 0
+    finally:
+        os.close(memory)
+
+
+def _pass_through_a_pipe(room: Room, address: int, size: int) -> int:
+    reading, writing = os.pipe()
+    try:
+        done = 0
+        while done < size:
+            # not beyond the page: what is not there must not take with it what is
+            part = min(size - done, -(address + done) % PAGE or PAGE)
+            if libc.write(writing, address + done, part) != part:
+                break
+            done += os.readv(reading, [memoryview(room.bytes)[done : done + part]])
+        return done
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+_NOTHING_THERE = frozenset((14, 12))
+"""EFAULT; ENOMEM."""
+
+_WAYS: tuple[Callable[[Room, int, int], int], ...] = (_ask_the_kernel, _read_the_file, _pass_through_a_pipe)
+
+_way = 0
+"""Of the ways, the one that works here."""
