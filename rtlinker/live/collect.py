@@ -17,10 +17,18 @@ from rtlinker.live.scopes import LibraryScope
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from rtlinker.elf.ldscript import ScriptEntry
     from rtlinker.elf.object import Object
     from rtlinker.link.scope import Scope, Source
+
+    class Finishing(Protocol):
+        """What has something to run when Python ends."""
+
+        def finish(self) -> None:
+            """Run it, once."""
+
 
 LOCK = RLock()
 """Held while anything is loaded, resolved or unloaded: the process has one address space and one symbol table."""
@@ -37,11 +45,11 @@ def _renew_lock() -> None:
 
 os.register_at_fork(after_in_child=_renew_lock)  # the thread that holds it may not exist in the child
 
-_open_linkers: dict[Collector, None] = {}
+_open_linkers: dict[Finishing, None] = {}
 """Linkers with images, oldest first: what C may still call must not be freed before their destructors ran."""
 
 
-def finish_with_python(linker: Collector) -> None:
+def finish_with_python(linker: Finishing) -> None:
     """Have the linker's destructors run when Python ends, while callbacks still work; it lives until `finished`."""
     if not _open_linkers:
         atexit.unregister(_finish_all)
@@ -49,7 +57,7 @@ def finish_with_python(linker: Collector) -> None:
     _open_linkers.setdefault(linker)
 
 
-def finished(linker: Collector) -> None:
+def finished(linker: Finishing) -> None:
     """Undo `finish_with_python`."""
     _open_linkers.pop(linker, None)
 

@@ -127,6 +127,27 @@ def waiting_threads(spans: Iterable[Span]) -> dict[Span, int]:
     return {span: len(found) for span, found in threads.items()}
 
 
+def waiting_destructors(span: Span) -> list[tuple[int, int, int]]:
+    """Of those in an image that threads are to run yet: sequence number, function, object, oldest first."""
+    start, end = span
+    found = [
+        (words[SEQUENCE // 8], words[DESTRUCTOR // 8], words[OBJECT // 8])
+        for _, words in _records(WAITING)
+        if start <= words[DESTRUCTOR // 8] < end
+    ]
+    return sorted(found)
+
+
+def rebind_destructor(old: int, new: int) -> int:
+    """Have threads call another function instead of the one at an absolute address; how often that is."""
+    changed = 0
+    for at, words in _records(WAITING):
+        if words[DESTRUCTOR // 8] == old:
+            _word(at + DESTRUCTOR).value = new
+            changed += 1
+    return changed
+
+
 _PLACES = (DESTRUCTOR, HANDLE)
 """Of what in a record the image is looked for that has made it: the destructor itself may be a library's."""
 
