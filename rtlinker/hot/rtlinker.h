@@ -12,6 +12,10 @@
    f_latest runs the newest version of f, also from within f and its own object. */
 #define RTL_LATEST(f) RTL_C_ __typeof__(f) f##_latest __asm__("__rtl_latest_" #f)
 
+/* Says that the calling thread, which a module's code has started, has left the code of all older versions: nothing on
+   its stack returns there. 1 if it is such a thread, else 0, and nothing is said. */
+RTL_C_ int rtl_quiescent(void);
+
 /* What a load hook is told. `previous` is 0 for the first version. */
 struct rtl_load {
     int version;
