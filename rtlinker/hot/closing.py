@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-
 from rtlinker.errors import LinkError
 from rtlinker.facts import replace
 from rtlinker.hot import retire
 from rtlinker.live.run import Destructors
+from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +43,13 @@ def finish(module: Module) -> None:
     current = module.current
     if current.startup is None:
         return
-    startup = replace(current.startup, handle=ctypes.addressof(module.dso_handle))
-    current.startup = None
-    Destructors(startup, True)()
+    startup, current.startup = current.startup, None
+    undo = UndoStack()  # run backwards
+    undo.push(Destructors(replace(startup, destructors=startup.destructors[startup.before :], handle=0), True))
+    if module.registry is not None:
+        undo.push(module.registry.close)
+    undo.push(Destructors(replace(startup, destructors=startup.destructors[: startup.before], handle=0), True))
+    undo.run()
 
 
 def _refuse_in_use(module: Module) -> None:
@@ -68,8 +71,8 @@ def _refuse_in_use(module: Module) -> None:
 
 def free_closed(module: Module) -> bool:
     """Free what a closed module has left, as far as nobody can be in it; whether all of it is gone."""
-    for version in module.versions_kept:
-        retire.release(module, version)
+    left = [version for version in module.versions_kept if not version.text_freed]
+    retire.release(module, left, search=True)
     if all(version.text_freed for version in module.versions_kept):
         for version in module.versions_kept:
             version.linker.free_body()

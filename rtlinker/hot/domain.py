@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+
 from rtlinker.facts import Fact
 from rtlinker.hot.calls import Calls
-from rtlinker.hot.entries import Entries
+from rtlinker.hot.entries import Entries, Table
 from rtlinker.link.scope import Definition
 from rtlinker.live.undo import UndoStack
 from rtlinker.x86_64.entries import ENTRY_SIZE
@@ -24,7 +26,7 @@ PROVIDER = "hot modules"
 class Retired(Fact):
     """A table of entries that was replaced, and the epoch that began then."""
 
-    table: object
+    table: Table
     epoch: int
 
 
@@ -74,6 +76,9 @@ class Domain:
         table = self.entries.switch(targets)
         self.calls.epoch[0] += 1
         self.retired.append(Retired(table, self.epoch))
+        for module in self.modules:
+            if module.registry is not None:
+                module.registry.set_epoch(self.epoch)
 
     def open_gates(self) -> None:
         """Let calls go on."""
@@ -109,9 +114,15 @@ class Domain:
 
     def settle_tables(self) -> None:
         """Let go of tables that no call can be reading."""
-        if self.retired:
-            oldest = min([mark[1] for mark in list(self.calls.running.values())], default=self.epoch)
-            self.retired = [old for old in self.retired if old.epoch > oldest]
+        if not self.retired:
+            return
+        marks = [mark[1] for mark in list(self.calls.running.values())]
+        marks += [thread.epoch for module in (*self.modules, *self.closing) for thread in module.native_threads()]
+        oldest = min(marks, default=self.epoch)
+        for old in self.retired:
+            if old.epoch <= oldest:  # what is left over in freed memory shall not look like a pointer
+                ctypes.memset(old.table, 0, ctypes.sizeof(old.table))
+        self.retired = [old for old in self.retired if old.epoch > oldest]
 
     def module_of(self, name: str) -> Module | None:
         """The first module whose current version defines a function for everybody."""

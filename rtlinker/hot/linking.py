@@ -22,7 +22,7 @@ from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from rtlinker.elf.object import Object
     from rtlinker.host.memory import Reservation
@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from rtlinker.live.startup import Startup
 
     Rewrite = Callable[[Resolution], Resolution]
+    Extra = Callable[[str], Definition | None]
+
+
+FRONT = 64
+"""Bytes free before the first function: Python keeps the image's own address, and nobody else shall seem to."""
 
 
 class SplitPlace(ProcessPlace):
@@ -74,7 +79,7 @@ class VersionLinker(Linker):
         self.live: LiveImage | None = None
         self._neighbourhood: Neighbourhood | None = None
         self._rewrite: Rewrite | None = None
-        self._extra: Mapping[str, Definition] = {}
+        self._extra: Extra = {}.get
         self._reserved: SplitPlace | None = None
 
     @property
@@ -82,7 +87,7 @@ class VersionLinker(Linker):
         """The objects that were given and are not linked yet."""
         return self._pending
 
-    def build(self, neighbourhood: Neighbourhood, extra: Mapping[str, Definition], rewrite: Rewrite) -> LiveImage:
+    def build(self, neighbourhood: Neighbourhood, extra: Extra, rewrite: Rewrite) -> LiveImage:
         """Link and install everything but what runs code. Raises what linking raises; nothing is left then."""
         self._neighbourhood, self._extra, self._rewrite = neighbourhood, extra, rewrite
         with LOCK:
@@ -107,7 +112,7 @@ class VersionLinker(Linker):
     def _inputs(self, roots: tuple[str, ...]) -> Inputs:
         inputs = super()._inputs(roots)
         before = (*inputs.before, self._neighbourhood)
-        return replace(inputs, before=before, rewrite=self._rewrite)
+        return replace(inputs, before=before, rewrite=self._rewrite, front=FRONT)
 
     def _given(self) -> Table:
         given = super()._given()
@@ -189,10 +194,11 @@ class VersionLinker(Linker):
 class _With(Table):
     """The caller's definitions, and more that stand behind them."""
 
-    def __init__(self, given: Table, extra: Mapping[str, Definition]) -> None:
-        super().__init__(given.name, extra)
+    def __init__(self, given: Table, extra: Extra) -> None:
+        super().__init__(given.name, {})
         self._first = given
+        self._extra = extra
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The caller's, else one of the others."""
-        return self._first.find(name, version) or super().find(name, version)
+        return self._first.find(name, version) or self._extra(name)

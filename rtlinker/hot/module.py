@@ -12,13 +12,15 @@ from rtlinker.hot.errors import NotPurgedError, StickyError, StillInUseError, Sy
 from rtlinker.hot.gate import functions_by_symbol
 from rtlinker.hot.migrating import call_text
 from rtlinker.hot.options import options
+from rtlinker.hot.rebinding import rebind_registrations
 from rtlinker.hot.transaction import Transaction
 from rtlinker.link.scope import Definition
 from rtlinker.live.collect import LOCK
+from rtlinker.x86_64.registry import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from rtlinker.hot.check import Check
     from rtlinker.hot.domain import Domain
     from rtlinker.hot.options import Settings
+    from rtlinker.hot.registry import NativeThread, Registry
     from rtlinker.hot.report import Report
     from rtlinker.hot.version import Version, VersionState
+    from rtlinker.live.undo import UndoStack
 
 PAUSE = 0.002
 """Seconds between two looks at whether old code is still in use."""
@@ -55,6 +59,7 @@ class Module:
         self.closed = False
         self._sticky = False
         self._last = 0
+        self.registry: Registry | None = None
         self.dso_handle = ctypes.create_string_buffer(8)
         self._data: dict[str, tuple[int, Data]] = {}
 
@@ -76,17 +81,42 @@ class Module:
             raise LinkError("module was closed", [("module", self.name)], "load it again")
         if self._sticky:
             raise StickyError(self.name)
-        old = [version for version in self.versions_kept[:-1] if not version.text_freed]
-        if len(old) > self.settings.max_retained:
-            retire.sweep(self)
-            held = [version for version in old if version.reasons and not version.text_freed]
+        if len(self.versions_kept) > self.settings.max_retained:
+            retire.sweep(self, search=True)
+            held = [version for version in retire.old_versions(self) if version.reasons]
             if len(held) >= self.settings.max_retained:
                 raise NotPurgedError(self.name, len(held), [text for version in held for text in version.reasons])
 
-    def extra_definitions(self) -> dict[str, Definition]:
-        """Names that are the module's, not a version's: what functions are registered under."""
-        address = ctypes.addressof(self.dso_handle)
-        return {"__dso_handle": Definition("__dso_handle", address, self.name, "data", 8)}
+    def extra_definitions(self, undo: UndoStack) -> Callable[[str], Definition | None]:
+        """What finds names that are the module's, not a version's: those by which functions are registered."""
+
+        def find(name: str) -> Definition | None:
+            if name == "__dso_handle":
+                return Definition(name, ctypes.addressof(self.dso_handle), self.name, "data", 8)
+            if name not in NAMES:
+                return None
+            address = self._registry(undo).definitions({name}).get(name)
+            return Definition(name, address, "rtlinker", "function") if address else None
+
+        return find
+
+    def _registry(self, undo: UndoStack) -> Registry:
+        if self.registry is None:
+            from rtlinker.hot.registry import Registry
+
+            self.registry = Registry()
+            self.registry.set_epoch(self.domain.epoch)
+            undo.push(self._drop_registry)
+        return self.registry
+
+    def _drop_registry(self) -> None:
+        registry, self.registry = self.registry, None
+        if registry is not None:
+            registry.close()
+
+    def native_threads(self) -> tuple[NativeThread, ...]:
+        """The threads that the module's code has started and that may still be in it."""
+        return self.registry.threads() if self.registry is not None else ()
 
     def literals(self) -> dict[tuple[bytes, int], tuple[int, int]]:
         """Constants of all versions whose memory is there."""
@@ -97,10 +127,8 @@ class Module:
 
     def withdraw(self, version: Version) -> None:
         """Take back what a version registered that never became current."""
-
-    def registered(self, version: Version) -> list[str]:
-        """What libc would still call in an old version."""
-        return []
+        if self.registry is not None:
+            self.registry.withdraw(self.registry.pending(*version.span))
 
     def domain_has_other(self, name: str) -> bool:
         """Whether another module defines a function of that name, too."""
@@ -114,10 +142,6 @@ class Module:
             if mark[0] is self.handles.get(name)
         ]
 
-    def is_bare(self, version: Version) -> bool:
-        """Whether nothing can point into what is left of a version whose code is gone."""
-        return version.bare
-
     def would_be_in_flight(self) -> tuple[str, ...]:
         """Who would be in old code if there were a switch now."""
         return retire.in_flight(self.domain, self.domain.epoch + 1)
@@ -130,7 +154,8 @@ class Module:
         in_flight: tuple[str, ...] = ()
         if old is not None:
             old.retired = self.domain.epoch
-            in_flight = retire.in_flight(self.domain, self.domain.epoch)
+            in_flight = (*retire.in_flight(self.domain, self.domain.epoch), *retire.native_threads(self, old))
+            rebind_registrations(self, old, version)
         self._settle_handles(version, check, old)
         self.domain.settle_tables()
         retire.sweep(self)
@@ -140,6 +165,7 @@ class Module:
         """The same after a rollback from `left`."""
         version.since = monotonic()
         left.retired = self.domain.epoch
+        rebind_registrations(self, left, version)
         self._settle_handles(version, None, left)
         self.domain.settle_tables()
         retire.sweep(self)
@@ -222,15 +248,13 @@ class Module:
     def soft_purge(self) -> bool:
         """Free all old versions, those kept for a rollback too, if nothing is in them; else leave all, and False."""
         with LOCK:
-            old = [version for version in self.versions_kept[:-1] if not version.text_freed]
+            old = retire.old_versions(self)
             for version in old:
                 version.reasons = retire.reasons(self, version)
             if any(version.reasons for version in old):
                 return False
-            for version in old:
-                retire.release(self, version)
-            retire.free_bodies(self)
-            return True
+            retire.release(self, old, search=True)
+            return not retire.old_versions(self)
 
     def purge(self, timeout: float = 10.0) -> None:
         """Free all old versions, waiting up to `timeout` seconds for who is in them.
@@ -242,7 +266,7 @@ class Module:
         deadline = monotonic() + timeout
         while not self.soft_purge():
             if monotonic() >= deadline:
-                old = [version for version in self.versions_kept[:-1] if not version.text_freed]
+                old = retire.old_versions(self)
                 raise StillInUseError(self.name, [text for version in old for text in version.reasons])
             sleep(PAUSE)
 

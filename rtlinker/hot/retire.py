@@ -1,26 +1,39 @@
 """When old code may go: the questions that are asked of every old version, and what keeps one.
 
     calls           a call from Python that was entered before the version was replaced may run in it
+    threads         a thread that its code has started may run in it
     registrations   libc, the kernel or a thread's end may still call it: signal handlers, atexit, keys, timers ...
-    threads         a thread that C code started may run in it
-    entries         callers that were kept with a function's old signature call it
+    entries         callers that were left with a function's old signature call it
     pointers        a function that is local to its object has no entry: memory may hold its address
 
 The first is exact and cheap. The others are asked only of versions that could be concerned: their objects refer to
-the functions by which one registers, or take such an address.
+the functions by which one registers or starts threads, or take such an address. For pointers all memory is searched
+(`host.roots`), at once for all versions that wait for it.
 """
 
 from __future__ import annotations
 
+from time import monotonic
+
 from rtlinker.hot.migrating import call_text
-from rtlinker.live.pins import reasons as live_reasons
-from rtlinker.live.pins import waiting_in
+from rtlinker.live.pins import destroying_threads, handled_signals, running_threads, waiting_in
+from rtlinker.live.registrations import registered
+from rtlinker.x86_64.registry import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rtlinker.hot.domain import Domain
     from rtlinker.hot.module import Module
     from rtlinker.hot.version import Version
+    from rtlinker.live.install import LiveImage
+
+SEARCH_AT = 8
+"""With so many old versions that only a search of memory can free, a reload makes one."""
+
+UNSEEN = frozenset(("clone", "__clone", "timer_create"))
+"""What starts threads that no registry counts."""
 
 
 def in_flight(domain: Domain, epoch: int) -> tuple[str, ...]:
@@ -28,8 +41,31 @@ def in_flight(domain: Domain, epoch: int) -> tuple[str, ...]:
     return tuple([call_text(thread, mark) for thread, mark in domain.calls.before(epoch).items()])
 
 
+def native_threads(module: Module, version: Version) -> tuple[str, ...]:
+    """The threads that C code has started and that may be in a version, as texts."""
+    start, end = version.text
+    replaced = module.domain.epoch + 1 if version.retired is None else version.retired
+    domain = module.domain
+    several = [other for other in (*domain.modules, *domain.closing) if other is not module]
+    threads = [thread for each in (module, *several) for thread in each.native_threads()]
+    asked = [thread for thread in threads if thread.may_be_in(start, end, replaced)]
+    if not asked:
+        return ()
+    from rtlinker.host.stacks import look_at
+
+    seen = {each.tid: each for each in look_at([thread.tid for thread in asked if thread.tid], [(start, end)])}
+    found = []
+    for thread in asked:
+        known = seen.get(thread.tid)
+        if thread.tid and (known is None or not known.may_be_in):
+            continue
+        what = known.says(version.linker.describe) if known is not None else "a thread that has not begun"
+        found.append(f"{what}, since {monotonic() - thread.since:.1f} s")
+    return tuple(found)
+
+
 def reasons(module: Module, version: Version) -> tuple[str, ...]:
-    """Why an old version's code must stay; empty when nobody can be in it or come back to it."""
+    """Why an old version's code must stay, but for pointers in memory; empty when nothing of that is so."""
     if version.retired is None:
         return ("it is current",)
     calls = in_flight(module.domain, version.retired)
@@ -37,8 +73,7 @@ def reasons(module: Module, version: Version) -> tuple[str, ...]:
         return calls
     live = version.linker.live
     assert live is not None
-    found = [f"{text} (version {version.number})" for text in live_reasons(live, waiting_in([live]))]
-    found += module.registered(version)
+    found = [*native_threads(module, version), *_registered(module, version, live)]
     for other in module.domain.modules:
         if other is not module and other.current.entries_used:
             numbers = other.current.entries_used.values()
@@ -50,38 +85,100 @@ def reasons(module: Module, version: Version) -> tuple[str, ...]:
     return tuple(found)
 
 
-def sweep(module: Module) -> None:
+def _registered(module: Module, version: Version, live: LiveImage) -> list[str]:
+    found = [*handled_signals(live), *destroying_threads(live, waiting_in([live])), *registered(live, NAMES)]
+    if any(not index.undefined.keys().isdisjoint(UNSEEN) for index in live.image.resolution.indexes):
+        found += running_threads(live)
+    found = [f"version {version.number} {text}" for text in found]
+    if module.registry is not None:
+        for registration in module.registry.pending(*version.text):
+            text = registration.says(version.linker.describe)
+            found.append(f"{text}, registered by version {version.number}")
+    return found
+
+
+def sweep(module: Module, search: bool = False) -> None:
     """Free the old versions of a module that nothing holds, but for those kept for a rollback."""
-    old = [version for version in module.versions_kept[:-1] if not version.text_freed]
-    for version in old[: max(len(old) - module.settings.keep, 0)]:
-        release(module, version)
-    free_bodies(module)
+    old = old_versions(module)
+    release(module, old[: max(len(old) - module.settings.keep, 0)], search)
 
 
-def release(module: Module, version: Version) -> bool:
-    """Free an old version's code if nothing holds it; whether it is free."""
-    if version.text_freed:
-        return True
-    version.reasons = reasons(module, version)
-    if version.reasons:
-        return False
+def old_versions(module: Module) -> list[Version]:
+    """Those whose code is there and that are not current, oldest first."""
+    return [version for version in module.versions_kept[:-1] if not version.text_freed]
+
+
+def release(module: Module, versions: Sequence[Version], search: bool) -> None:
+    """Free the code of old versions that nothing holds, then what is left of versions that no other uses.
+
+    Where memory must be searched for pointers, that is done if `search`, or if enough versions wait for it.
+    """
+    waiting: list[Version] = []
+    for version in versions:
+        version.reasons = reasons(module, version)
+        if version.reasons:
+            continue
+        if version.escapes or version.switches:
+            version.reasons = ("memory was not searched for pointers to its functions yet: purge() does",)
+            waiting.append(version)
+        else:
+            _free_text(module, version)
+    bodies = [version for version in _unused_bodies(module) if not version.bare]
+    if (waiting or bodies) and (search or len(waiting) + len(bodies) >= SEARCH_AT):
+        _search(module, waiting, bodies)
+    for version in _unused_bodies(module):
+        if version.bare:
+            _free_body(module, version)
+
+
+def _free_text(module: Module, version: Version) -> None:
+    version.reasons = ()
     module.domain.forget(version, module.name)
     version.linker.free_text()
     version.text_freed = True
-    return True
 
 
-def free_bodies(module: Module) -> None:
-    """Free what is left of versions whose code is gone, where no other version has variables or constants in it."""
-    for version in list(module.versions_kept):
-        if not version.text_freed:
-            continue
-        used = any(
+def _free_body(module: Module, version: Version) -> None:
+    version.linker.free_body()
+    version.body_freed = True
+    module.versions_kept.remove(version)
+
+
+def _unused_bodies(module: Module) -> list[Version]:
+    """Versions whose code is gone and in whose memory no other version has variables or constants."""
+    return [
+        version
+        for version in module.versions_kept
+        if version.text_freed
+        and not any(
             version.number in other.bodies
             for other in module.versions_kept
             if other is not version and not other.body_freed
         )
-        if not used and module.is_bare(version):
-            version.linker.free_body()
-            version.body_freed = True
-            module.versions_kept.remove(version)
+    ]
+
+
+def _search(module: Module, texts: list[Version], bodies: list[Version]) -> None:
+    """Free what no word of memory points to. What is in the bodies themselves does not count: it goes with them."""
+    from rtlinker.host.roots import pointers_into
+
+    spans = [version.text for version in texts] + [version.body_span for version in bodies]
+    hits = pointers_into(spans, [version.body_span for version in bodies])
+    for version in texts:
+        start, end = version.text
+        local = version.escapes
+        held = [hit for hit in hits if start <= hit.value < end and (not local or hit.value in local or version.switches)]
+        if held:
+            version.reasons = tuple(
+                [
+                    f"{hit.mapping} at {hit.address:#x} points to {version.linker.describe(hit.value)}"
+                    for hit in held[:3]
+                ]
+            )
+        else:
+            _free_text(module, version)
+    for version in bodies:
+        start, end = version.body_span
+        held = [hit for hit in hits if start <= hit.value < end]
+        if not held:
+            _free_body(module, version)

@@ -121,7 +121,8 @@ class Transaction:
         around = Neighbourhood(list(self._domain.others(module.name, self._drafts)), definitions)
         check = Check(module, version, self._options, around, self._drafts.values())
         version.around, self._checks[module.name] = around, check
-        version.linker.build(around, module.extra_definitions(), lambda found: check.rewrite(found, definitions, undo))
+        extra = module.extra_definitions(undo)
+        version.linker.build(around, extra, lambda found: check.rewrite(found, definitions, undo))
         undo.push(version.linker.free_body)
         undo.push(version.linker.free_text)
         version.settle()

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rtlinker.live.startup import Startup
 
 
+SWITCHING = frozenset(("swapcontext", "setcontext", "_setjmp", "setjmp", "__sigsetjmp", "sigsetjmp"))
+"""What keeps places in code where they are mangled, or in stacks that no thread is on."""
+
 _MACHINERY = (
     ".eh_frame", ".gcc_except_table", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors", ".note",
 )  # fmt: skip
@@ -70,6 +73,7 @@ class Version:
         self.text_freed = False
         self.body_freed = False
         self.reasons: tuple[str, ...] = ()
+        self._escapes: frozenset[int] | None = None
         self.entries_used: dict[str, int] = {}
         self.renewed: dict[int, str] = {}
 
@@ -89,6 +93,25 @@ class Version:
         """Where its code starts and ends, absolute."""
         code = self.image.layout.segments[0]
         return self.image.address + code.offset, self.image.address + code.offset + code.size
+
+    @property
+    def body_span(self) -> tuple[int, int]:
+        """Where its constants and variables start and end, absolute."""
+        return self.text[1], self.span[1]
+
+    @property
+    def escapes(self) -> frozenset[int]:
+        """The absolute addresses of functions local to their objects that memory may hold."""
+        if self._escapes is None:
+            from rtlinker.hot.escapes import escaping
+
+            self._escapes = escaping(self)
+        return self._escapes
+
+    @property
+    def switches(self) -> bool:
+        """Whether its code may wait on stacks that no thread is on."""
+        return any(not index.undefined.keys().isdisjoint(SWITCHING) for index in self.image.resolution.indexes)
 
     @property
     def bodies(self) -> frozenset[int]:

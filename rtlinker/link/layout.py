@@ -96,8 +96,10 @@ class _Piece:
         self.order, self.number, self.index, self.name, self.size, self.align = order, number, index, name, size, align
 
 
-def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHING_REACHED) -> Layout:
-    """Offsets for all that the link needs in memory.
+def lay_out(
+    resolution: Resolution, demand: Demand, outside: Outside = EVERYTHING_REACHED, front: int = 0
+) -> Layout:
+    """Offsets for all that the link needs in memory, behind `front` bytes that stay free.
 
     Raises UnsupportedError for a section that is to be writable and executable at once.
     """
@@ -106,7 +108,9 @@ def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHIN
     made = Made(resolution, demand, outside)
     for segment in (CODE, CONST, DATA, LARGE):
         cursor.open(segment)
-        if segment == CONST:
+        if segment == CODE:
+            cursor.take(front, 1)
+        elif segment == CONST:
             made.place_template(cursor.take, cursor.sections)
         cursor.place(pieces[segment])
         if segment == CODE:

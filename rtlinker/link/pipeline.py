@@ -44,7 +44,7 @@ def link(inputs: Inputs, place: Place) -> Image:
     beyond = place.beyond([known.address for known in demand.direct.values() if known.address], low)
     outside = look_outside(resolution, demand, inputs.process, beyond)
     # where does everything lie within the image?
-    layout = lay_out(resolution, demand, outside)
+    layout = lay_out(resolution, demand, outside, inputs.front)
     # where will the image be?
     near = tuple([known.address for known in demand.direct.values() if known.address not in beyond])
     memory = place.reserve(layout.size, layout.align, low, near, layout.large_from)

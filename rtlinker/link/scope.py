@@ -152,5 +152,7 @@ class Inputs(Fact):
     """Scopes of earlier links that this one adds to: asked right after the objects."""
     process_first: bool = False
     engine: str = "auto"
+    front: int = 0
+    """Bytes at the start of the image that are left free, so that its own address is nothing's that it holds."""
     rewrite: Callable[[Resolution], Resolution] | None = None
     """What the owner of the link makes of its resolution before anything is looked for or placed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from rtlinker.live.install import LiveImage
 
@@ -43,9 +43,10 @@ STREAM_SIZE = 280
 REGISTER = KEYS | FILES | VARIABLES | TIMERS | STAY | FACETS | HOOKS.keys() | STREAMS.keys()
 
 
-def registered(live: LiveImage) -> list[str]:
-    """What would still call the image or read its memory."""
-    names = {name for index in live.image.resolution.indexes for name in index.undefined.keys() & REGISTER}
+def registered(live: LiveImage, tracked: Container[str] = ()) -> list[str]:
+    """What would still call the image or read its memory, but for what is registered by the names in `tracked`."""
+    referred = {name for index in live.image.resolution.indexes for name in index.undefined.keys() & REGISTER}
+    names = {name for name in referred if name not in tracked}
     if not names:
         return []
     start = live.image.address
