@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 class Calls:
     """The calls of one domain that run, by thread: the function, the epoch it was entered at, and when.
 
-    `closed` is not empty while calls must wait; each entry is something to wait with. `epoch` counts commits.
+    `epoch` counts commits. `gates` has something to wait with while calls must wait, `attention` something while they
+    must or while old versions wait for calls to return.
     """
 
     def __init__(self) -> None:
         self.running: dict[int, Mark] = {}
         self.epoch = [0]
         self.gates: list[Callable[[], object]] = []
-        self.swept: list[Callable[[], object]] = []
-        """What to do when a thread's outermost call has returned, while old versions wait for that."""
+        self.attention: list[Callable[[], object]] = []
         os.register_at_fork(after_in_child=self._forget_others)
 
     def _forget_others(self) -> None:
@@ -63,26 +63,25 @@ class HotFunction(Function):
         self._calls = calls
         self._noted = calls.running
         self._epoch = calls.epoch
-        self._gates = calls.gates
-        self._swept = calls.swept
+        self._attention = calls.attention
         self._refusal: Callable[[], Exception] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
         """Call the newest version."""
-        noted, thread = self._noted, get_ident()
+        noted, thread, attention = self._noted, get_ident(), self._attention
         if thread in noted:
             return self._run(arguments, named)
         noted[thread] = self, self._epoch[0], monotonic()
         try:
-            if self._gates:
+            if attention:
                 self._wait(noted, thread)
             if named or self._call is None:
                 return self._run(arguments, named)
             return self._call(arguments)
         finally:
             del noted[thread]
-            if self._swept:
-                self._swept[0]()
+            if attention:
+                attention[-1]()
 
     def _run(self, arguments: tuple[object, ...], named: dict[str, object]) -> object:
         if self._refusal is not None:
@@ -93,8 +92,9 @@ class HotFunction(Function):
 
     def _wait(self, noted: dict[int, Mark], thread: int) -> None:
         """Stand aside while state is being changed; noted again, since the epoch may be another."""
-        while self._gates:
-            gate = self._gates[0]
+        gates = self._calls.gates
+        while gates:
+            gate = gates[0]
             noted.pop(thread, None)
             try:
                 gate()

@@ -69,6 +69,17 @@ class _Bindings:
         self.sections: set[tuple[int, int]] = set()
         self.crowded: list[tuple[str, tuple[str, ...]]] = []
         self.bodies: set[int] = set()
+        self._there: dict[int, dict[int, list[int]]] = {}
+
+    def symbols_in(self, number: int, section: int) -> list[int]:
+        """The symbols of a section of object `number`."""
+        found = self._there.get(number)
+        if found is None:
+            found = self._there[number] = {}
+            for at, there in enumerate(self.resolution.objects[number].symbols.sections):
+                if there > 0:
+                    found.setdefault(there, []).append(at)
+        return found.get(section, [])
 
     def bind(self, variable: Variable, placed: Placed) -> None:
         """One variable, by each of its symbols."""
@@ -81,8 +92,8 @@ class _Bindings:
     def bind_section(self, number: int, section: int, base: int, local_only: bool) -> None:
         """A section's symbols, those of its variables included, as if it lay at the absolute address `base`."""
         symbols = self.resolution.objects[number].symbols
-        for at, there in enumerate(symbols.sections):
-            if there == section and not (local_only and at >= symbols.first_global):
+        for at in self.symbols_in(number, section):
+            if not (local_only and at >= symbols.first_global):
                 address = base + symbols.value(at)
                 known = Definition(symbols.name(at), address, PROVIDER, "data", symbols.symbol(at).size)
                 self.symbols[number, at] = known
@@ -168,11 +179,10 @@ def _carry_literals(made: _Bindings, literals: Literals) -> None:
             if not made.resolution.objects[number].sections.flags[section] & SHF_MERGE:
                 used.add(place[0])
             symbols = made.resolution.objects[number].symbols
-            for at, there in enumerate(symbols.sections):
-                if there == section:
-                    address = place[0] + symbols.value(at)
-                    known = Definition(symbols.name(at), address, PROVIDER, "data", len(content[0]), writable=False)
-                    made.symbols[number, at] = known
+            for at in made.symbols_in(number, section):
+                address = place[0] + symbols.value(at)
+                known = Definition(symbols.name(at), address, PROVIDER, "data", len(content[0]), writable=False)
+                made.symbols[number, at] = known
             made.sections.add((number, section))
             made.bodies.add(place[1])
 

@@ -206,15 +206,15 @@ class Check:
 
     def abandoned(self, domain: Domain) -> dict[int, int]:
         """Where the entries of functions that are gone lead to: another module's, else code that says so and aborts."""
-        found = {}
+        found, messages = {}, {}
         for name, number in self._gone.items():
             other = domain.module_of(name)
             if other is not None:
                 found[number] = other.current.functions[name]
             else:
                 text = f"{readable(name)} was removed from {self.module.name} by version {self.version.number}"
-                found[number] = domain.trap(f"{text}, and was called all the same")
-        return found
+                messages[number] = f"{text}, and was called all the same"
+        return {**found, **domain.traps(messages)}
 
     @property
     def gone(self) -> tuple[str, ...]:

@@ -24,14 +24,16 @@ def close_module(module: Module) -> None:
         finish(module)
     finally:
         domain.modules.remove(module)
-        lost = {}
+        lost, messages = {}, {}
         for name in current.where:
             number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
             if number is not None and current.text[0] <= domain.entries.target(number) < current.text[1]:
                 other = domain.module_of(name)
-                text = f"{name} was called after its module {module.name} was closed"
-                lost[number] = other.current.functions[name] if other else domain.trap(text)
-        domain.switch(lost)
+                if other is not None:
+                    lost[number] = other.current.functions[name]
+                else:
+                    messages[number] = f"{name} was called after its module {module.name} was closed"
+        domain.switch({**lost, **domain.traps(messages)})
         for version in module.versions_kept:
             version.retired = version.retired or domain.epoch
         domain.closing.append(module)

@@ -6,7 +6,7 @@ import ctypes
 
 from rtlinker.facts import Fact
 from rtlinker.hot.calls import Calls
-from rtlinker.hot.entries import Entries, Table
+from rtlinker.hot.entries import Entries, Table, trap_page
 from rtlinker.link.scope import Definition
 from rtlinker.live.undo import UndoStack
 from rtlinker.x86_64.entries import ENTRY_SIZE
@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from rtlinker.host.memory import Reservation
     from rtlinker.hot.module import Module
     from rtlinker.hot.version import Version
 
@@ -43,6 +44,7 @@ class Domain:
         self.numbers: dict[str, int] = {}
         self.retired: list[Retired] = []
         self.closing: list[Module] = []
+        self._traps: list[tuple[Reservation, tuple[int, ...]]] = []
         self.opening: list[Callable[[], None]] = []
         """What lets calls go on that wait for a reload."""
 
@@ -85,22 +87,32 @@ class Domain:
         while self.opening:
             self.opening.pop()()
 
-    def trap(self, message: str) -> int:
-        """The absolute address of code that says why nothing is there, for good, and aborts."""
-        return self.entries.trap(message, UndoStack())
+    def traps(self, messages: Mapping[int, str]) -> Targets:
+        """For entries that lead nowhere, code that says why and aborts; it stays as long as one leads there."""
+        if not messages:
+            return {}
+        page, addresses = trap_page(list(messages.values()))
+        self._traps.append((page, tuple(messages)))
+        return dict(zip(messages, addresses))
+
+    def _settle_traps(self) -> None:
+        for trap in list(self._traps):
+            page, numbers = trap
+            targets = [self.entries.target(number) for number in numbers]
+            if not any(page.address <= target < page.address + page.size for target in targets):
+                self._traps.remove(trap)
+                page.release()
 
     def forget(self, version: Version, module: str) -> None:
         """Let no entry lead into a version's code any more: those that still do say what happened."""
         start, end = version.text
         lost = {
-            number: self.trap(
-                f"an old signature of {name} was called; its version {version.number} of {module} is gone"
-            )
+            number: f"an old signature of {name} was called; its version {version.number} of {module} is gone"
             for number, name in version.renewed.items()
             if start <= self.entries.target(number) < end
         }
         if lost:
-            self.switch(lost)
+            self.switch(self.traps(lost))
 
     def sweep(self) -> None:
         """Free what nobody can be in any more: old versions, and what closed modules have left."""
@@ -123,6 +135,8 @@ class Domain:
             if old.epoch <= oldest:  # what is left over in freed memory shall not look like a pointer
                 ctypes.memset(old.table, 0, ctypes.sizeof(old.table))
         self.retired = [old for old in self.retired if old.epoch > oldest]
+        if not self.retired:
+            self._settle_traps()
 
     def module_of(self, name: str) -> Module | None:
         """The first module whose current version defines a function for everybody."""

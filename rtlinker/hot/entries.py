@@ -10,12 +10,12 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.host import dynamic, memory
-from rtlinker.units import PAGE
+from rtlinker.units import PAGE, align_up
 from rtlinker.x86_64.entries import ENTRY_SIZE, entry_code, trap_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rtlinker.host.memory import Reservation
     from rtlinker.live.undo import UndoStack
@@ -35,7 +35,6 @@ class Entries:
     def __init__(self) -> None:
         self._word = ctypes.c_uint64()
         self._pages: tuple[dict[int, Reservation], dict[int, Reservation]] = {}, {}
-        self._traps: list[Reservation] = []
         self._taken = 0
         self._free: list[int] = []
         self.nowhere = 0
@@ -57,7 +56,8 @@ class Entries:
         undo.push(lambda: self._give_back(number))
         self._taken += 1
         if not self.nowhere:
-            self.nowhere = self.trap("a function was called before any version of it was there", undo)
+            page, (self.nowhere,) = trap_page(["a function was called before any version of it was there"])
+            undo.push(page.release)
             undo.push(self._forget_nowhere)
         if number >= len(self._table):
             self._grow()
@@ -124,14 +124,18 @@ class Entries:
         self._word.value = ctypes.addressof(table)  # the one store
         return old
 
-    def trap(self, message: str, undo: UndoStack) -> int:
-        """The absolute address of code that says `message` on standard error and aborts."""
-        text = f"rtlinker: {message}\n".encode()
-        abort = dynamic.find_symbol("abort") or 0
-        page = memory.reserve(PAGE, PAGE, False)
-        undo.push(page.release)
-        code = trap_code(page.address + PAGE // 2, len(text[: PAGE // 2]), abort)
-        page.view[: len(code)] = code
-        page.view[PAGE // 2 : PAGE // 2 + len(text)] = text[: PAGE // 2]
-        page.protect(0, PAGE, "r-x")
-        return page.address
+
+def trap_page(messages: Sequence[str]) -> tuple[Reservation, list[int]]:
+    """Pages with code that says one of the messages on standard error and aborts; its absolute addresses, in order."""
+    texts = [f"rtlinker: {message}\n".encode() for message in messages]
+    abort = dynamic.find_symbol("abort") or 0
+    step = align_up(len(trap_code(0, 0, 0)), 16)
+    at = step * len(texts)
+    page = memory.reserve(align_up(at + sum(map(len, texts)), PAGE), PAGE, low=False)
+    for number, text in enumerate(texts):
+        code = trap_code(page.address + at, len(text), abort)
+        page.view[number * step : number * step + len(code)] = code
+        page.view[at : at + len(text)] = text
+        at += len(text)
+    page.protect(0, page.size, "r-x")
+    return page, [page.address + number * step for number in range(len(texts))]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from rtlinker.bind.ctype import declare
+from rtlinker.bind.ctype import VOID, FunctionType, Parameter, declare
 from rtlinker.facts import Fact
 from rtlinker.host.demangle import readable
 from rtlinker.hot.errors import (
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from rtlinker.hot.version import Version
 
 HELD = 3
-"""References to a function's handle when only the module's table has it: the table's, a local name's, the question's."""
+"""References to a function's handle that only the module's table has: the table's, a local name's, the question's."""
+
+SHOWN = 24
 
 
 class Migration(Fact):
@@ -91,7 +93,7 @@ class Gate:
             refused.append(now.name)
             rows += _signature_rows(was, now, changes, callers)
         if refused:
-            raise IncompatibleSignatureError(refused, rows)
+            raise IncompatibleSignatureError(refused, shortened(rows))
 
     def _callers(self, module: Module, name: str, others: Iterable[Version]) -> list[str]:
         """Who calls a function from outside of the module and stays as it is."""
@@ -130,7 +132,7 @@ class Gate:
                 names.append(readable(name))
                 rows.append((readable(name), "\n".join(f"referred to by {caller}" for caller in callers)))
         if names:
-            raise RemovedError(names, rows)
+            raise RemovedError(names, shortened(rows))
 
     def _cannot_tell(self, name: str, what: str) -> None:
         text = f"{what} {readable(name)}: no debug information"
@@ -168,7 +170,7 @@ class Gate:
         self._records(rows, names)
         if names:
             hint = "give migrate={name: function(old, new)}, or reset=[name], or assume_no_live=[struct]"
-            raise IncompatibleLayoutError(names, rows, hint)
+            raise IncompatibleLayoutError(names, shortened(rows), hint)
         self._note_dropped(variables)
         if self._options.strict and self.unverified:
             raise UnverifiedError(self.unverified)
@@ -182,18 +184,18 @@ class Gate:
         assert self._old is not None
         counts: dict[Key, int] = {}
         for variable in variables:
-            counts[variable.key] = counts.get(variable.key, 0) + 1
+            counts[_counted(variable)] = counts.get(_counted(variable), 0) + 1
         pairs, unclear = [], {}
         for variable in variables:
             candidates = self._candidates(variable)
-            if len(candidates) == 1 and counts[variable.key] == 1 and not _are_twins(variable, candidates[0]):
+            if len(candidates) == 1 and counts[_counted(variable)] == 1 and not _are_twins(variable, candidates[0]):
                 pairs.append((variable, candidates[0]))
             elif candidates and not self._given(variable, dict.fromkeys(self._options.reset, True)):
                 unclear[variable.symbol] = ", ".join(placed.variable.name for placed in candidates)
         if unclear:
             rows = [(symbol, f"may be {names}") for symbol, names in unclear.items()]
             hint = "compile with -g: it tells static variables of functions apart"
-            raise IncompatibleLayoutError(list(unclear), rows, hint)
+            raise IncompatibleLayoutError(list(unclear), shortened(rows), hint)
         return pairs
 
     def _candidates(self, variable: Variable) -> list[Placed]:
@@ -228,9 +230,9 @@ class Gate:
 
             changes = layout_changes(old.ctype, variable.ctype)
             self.notes += [f"{variable.name}: {change.text}" for change in changes if change.severity == "note"]
-            changes = [change for change in changes if change.severity != "note"]
-            if changes or variable.size == old.size:
-                return [change.text for change in changes]
+            texts = [change.text for change in changes if change.severity != "note"]
+            if texts or variable.size == old.size:
+                return texts
         else:
             compiler_made = not variable.local and variable.symbol.startswith(("_ZGV", "DW.ref."))
             if not compiler_made:
@@ -309,6 +311,16 @@ class Gate:
             names.append(record)
 
 
+def shortened(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As many rows as people read; all names are in the error's fields."""
+    return rows if len(rows) <= SHOWN else [*rows[:SHOWN], ("", f"and {len(rows) - SHOWN:,} lines more")]
+
+
+def _counted(variable: Variable) -> Key:
+    """Under what variables count as ones that could be each other."""
+    return (*variable.key[:2], variable.key[-1]) if variable.key[0] == "numbered" else variable.key
+
+
 def _plain(symbol: str) -> str:
     """A function as people name it, where a reference names its entry."""
     return readable(symbol.removeprefix(LATEST))
@@ -321,6 +333,12 @@ def _are_twins(new: Variable, old: Placed) -> bool:
 
 def functions_by_symbol(version: Version) -> dict[str, NamedFunction]:
     """What debug information says of a version's functions."""
+    if version.described is None:
+        version.described = _functions_by_symbol(version)
+    return version.described
+
+
+def _functions_by_symbol(version: Version) -> dict[str, NamedFunction]:
     found: dict[str, NamedFunction] = {}
     for program in version.programs.values():
         for function in program.functions:
@@ -331,19 +349,19 @@ def functions_by_symbol(version: Version) -> dict[str, NamedFunction]:
 
 def _records_of(version: Version) -> dict[str, CType]:
     """The structs and unions, by name, of which a version's functions and variables can reach objects."""
-    if not version.programs:
-        return {}
+    if version.records is None:
+        version.records = _reachable_of(version) if version.programs else {}
+    return version.records
+
+
+def _reachable_of(version: Version) -> dict[str, CType]:
     from rtlinker.bind.abi import reachable_records
 
     known = functions_by_symbol(version)
     types: list[CType] = [known[name].type for name in version.where if name in known]
     for program in version.programs.values():
         types += [variable.type for variable in program.variables if variable.located]
-    found: dict[str, CType] = {}
-    for ctype in types:
-        for name, record in reachable_records(ctype).items():
-            found.setdefault(name, record)
-    return found
+    return reachable_records(FunctionType(VOID, tuple([Parameter(None, ctype) for ctype in types])))
 
 
 def _signature_rows(

@@ -79,7 +79,7 @@ class VersionLinker(Linker):
         self.live: LiveImage | None = None
         self._neighbourhood: Neighbourhood | None = None
         self._rewrite: Rewrite | None = None
-        self._extra: Extra = {}.get
+        self._extra: Extra = lambda name: None
         self._reserved: SplitPlace | None = None
 
     @property
@@ -95,6 +95,8 @@ class VersionLinker(Linker):
             undo = UndoStack()
             try:
                 live = self._make(undo, ())
+                neighbourhood.leave()
+                self._neighbourhood = self._rewrite = None  # they know the version before, and so all before that
             except BaseException as error:
                 undo.run()
                 self.body.run()

@@ -73,13 +73,19 @@ def close_gate(domain: Domain, undo: UndoStack) -> None:
         lock.release()
 
     domain.calls.gates.append(wait)
+    domain.calls.attention.insert(0, nothing)
 
     def open_gate() -> None:
         domain.calls.gates.remove(wait)
+        domain.calls.attention.remove(nothing)
         lock.release()
 
     domain.opening.append(open_gate)
     undo.push(domain.open_gates)
+
+
+def nothing() -> None:
+    """What a call does when it returns while others wait."""
 
 
 def wait_for_calls(domain: Domain, module: str, timeout: float) -> None:

@@ -375,12 +375,11 @@ class Module:
             variable = placed.variable
             if variable.kind != "virtual" and name in {variable.name, variable.symbol}:
                 ctype: CType = variable.ctype or Array(UNSIGNED_CHAR, variable.size)
-                place = placed.definition.address
+                place: int | Callable[[], int] = placed.definition.address
                 if placed.definition.variable is not None:
-                    place = _thread_local(placed.definition)  # type: ignore[assignment]
+                    home = next(version for version in self.versions_kept if version.number == placed.body)
+                    place = _thread_local(home, placed.definition)
                 data = Data(place, ctype, name, self)
-                if cached is not None and (cached[1].ctype, cached[1]._place) == (ctype, place):
-                    data = cached[1]
                 self._data[name] = self.version, data
                 return data
         return None
@@ -456,6 +455,12 @@ def _passing(ctype: FunctionType) -> tuple[object, ...]:
     return (ctype.variadic, *zip(sorts, [size_of(each) for each in types]))
 
 
-def _thread_local(definition: Definition):  # type: ignore[no-untyped-def]
+def _thread_local(version: Version, definition: Definition) -> Callable[[], int]:
     """What gives the calling thread's address of a thread-local variable."""
-    raise ReloadError("data", "thread-local variable cannot be read from here yet", [("symbol", definition.name)])
+    from rtlinker.host.written_library import thread_local_address
+
+    variable = definition.variable
+    assert variable is not None
+    threads = version.image.addresses.threads
+    assert threads is not None
+    return lambda: thread_local_address(threads.module, variable.offset)

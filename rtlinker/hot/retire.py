@@ -167,7 +167,9 @@ def _search(module: Module, texts: list[Version], bodies: list[Version]) -> None
     for version in texts:
         start, end = version.text
         local = version.escapes
-        held = [hit for hit in hits if start <= hit.value < end and (not local or hit.value in local or version.switches)]
+        held = [
+            hit for hit in hits if start <= hit.value < end and (not local or hit.value in local or version.switches)
+        ]
         if held:
             version.reasons = tuple(
                 [

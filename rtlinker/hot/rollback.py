@@ -41,11 +41,12 @@ def roll_back(module: Module, options: Options) -> Report:
         number = domain.numbers.get(name if previous.visible(name) else f"{module.name}\0{name}")
         if number is not None:
             targets[number] = address
-    gone = [name for name in current.where if name not in previous.where]
-    for name in gone:
+    gone = {}
+    for name in current.where.keys() - previous.where.keys():
         number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
         if number is not None:
-            targets[number] = domain.trap(f"{name} was taken back with version {current.number} of {module.name}")
+            gone[number] = f"{name} was taken back with version {current.number} of {module.name}"
+    targets.update(domain.traps(gone))
     module.versions_kept.remove(previous)
     module.versions_kept.append(previous)
     previous.retired = None

@@ -50,6 +50,10 @@ class Neighbourhood:
         self.functions: dict[str, str] = {}
         self.data: dict[str, tuple[str, Definition]] = {}
 
+    def leave(self) -> None:
+        """Forget the neighbours, not what was found: the link is done."""
+        self._neighbours = ()
+
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The entry of a function, or a variable's place; versions of names mean nothing here."""
         if name.startswith(LATEST):

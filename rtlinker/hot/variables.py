@@ -194,7 +194,7 @@ class _Object:
         if symbol.startswith("_Z") or described is None:
             base, _, number = symbol.rpartition(".")
             numbered = base and number.isdecimal() and not symbol.startswith("_Z")
-            return symbol, ("numbered", unit, base) if numbered else ("static", unit, symbol)
+            return symbol, ("numbered", unit, symbol, base) if numbered else ("static", unit, symbol)
         scope, name = described.scope[1:], described.name
         readable = "::".join([*scope, name])
         twin = f"#{described.ordinal} of {described.rivals}" if described.rivals > 1 else ""

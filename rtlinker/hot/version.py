@@ -13,7 +13,8 @@ from rtlinker.link.scope import Definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.dwarf.program import Program
+    from rtlinker.bind.ctype import CType
+    from rtlinker.dwarf.program import NamedFunction, Program
     from rtlinker.elf.object import Object
     from rtlinker.hot.scope import Neighbourhood
     from rtlinker.hot.variables import Key, Variable
@@ -73,6 +74,8 @@ class Version:
         self.text_freed = False
         self.body_freed = False
         self.reasons: tuple[str, ...] = ()
+        self.described: dict[str, NamedFunction] | None = None
+        self.records: dict[str, CType] | None = None
         self._escapes: frozenset[int] | None = None
         self.entries_used: dict[str, int] = {}
         self.renewed: dict[int, str] = {}

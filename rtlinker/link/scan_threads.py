@@ -78,7 +78,7 @@ class ThreadCollector:
         Such code adds offsets to the start of one block. Variables of an earlier link all have to be in one, and none
         in the link's own. Raises RelocationError where they are not.
         """
-        blocks = {}
+        blocks: dict[tuple[str, str] | None, tuple[Key, int, Rule, int]] = {}
         for key, number, rule, symbol in self._offsets:
             meaning = self.resolution.bound[number].get(symbol)
             variable = meaning.variable if isinstance(meaning, Definition) else None
