@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def local_functions(version: Version) -> dict[Local, int]:
-    """The functions of a version that are local to their objects, with their absolute addresses."""
+    """The functions of a version that are local to their objects, in bytes from the start of its code.
+
+    Not their addresses: what tables of Python leave behind in memory would look like pointers.
+    """
     from rtlinker.hot.variables import unit_names
 
     resolution, addresses = version.image.resolution, version.image.addresses
@@ -31,7 +34,7 @@ def local_functions(version: Version) -> dict[Local, int]:
                 unit = next((name for first, name in reversed(units) if first < at), "")
                 address = addresses.of_own(number, at)
                 if address is not None:
-                    found[version.units.get(unit, unit), symbols.name(at)] = address
+                    found[version.units.get(unit, unit), symbols.name(at)] = address - version.text[0]
     return found
 
 
@@ -43,12 +46,12 @@ def rebind_registrations(module: Module, old: Version, new: Version) -> None:
     pending = registry.pending(*old.text)
     if not pending:
         return
-    before = {address: local for local, address in local_functions(old).items()}
+    before = {offset: local for local, offset in local_functions(old).items()}
     after = local_functions(new)
-    for function in {registration.function for registration in pending}:
-        local = before.get(function)
+    for offset in {registration.function - old.text[0] for registration in pending}:
+        local = before.get(offset)
         if local in after and local is not None and _same_type(old, new, local):
-            registry.rebind(function, after[local])
+            registry.rebind(old.text[0] + offset, new.text[0] + after[local])
 
 
 def _same_type(old: Version, new: Version, local: Local) -> bool:

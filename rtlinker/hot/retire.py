@@ -168,7 +168,7 @@ def _search(module: Module, texts: list[Version], bodies: list[Version]) -> None
         start, end = version.text
         local = version.escapes
         held = [
-            hit for hit in hits if start <= hit.value < end and (not local or hit.value in local or version.switches)
+            hit for hit in hits if start <= hit.value < end and (not local or hit.value - start in local or version.switches)
         ]
         if held:
             version.reasons = tuple(

@@ -104,7 +104,7 @@ class Version:
 
     @property
     def escapes(self) -> frozenset[int]:
-        """The absolute addresses of functions local to their objects that memory may hold."""
+        """Where functions local to their objects are that memory may point to, in bytes from the start of `text`."""
         if self._escapes is None:
             from rtlinker.hot.escapes import escaping
 
