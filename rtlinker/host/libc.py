@@ -32,10 +32,6 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "fflush": (ctypes.c_int, (ctypes.c_void_p,)),
     "exit": (None, (ctypes.c_int,)),
     "sigaction": (ctypes.c_int, (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)),
-    "process_vm_readv": (
-        ctypes.c_ssize_t,
-        (ctypes.c_int, *(ctypes.c_void_p, ctypes.c_ulong) * 2, ctypes.c_ulong),
-    ),
     "write": (ctypes.c_ssize_t, (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)),
     "syscall": (ctypes.c_long, (ctypes.c_long,) * 5),
     "__cxa_finalize": (None, (ctypes.c_void_p,)),

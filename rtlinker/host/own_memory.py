@@ -1,8 +1,8 @@
 """Reading memory of this process that other threads may give back meanwhile: what has gone is no data, and not a crash.
 
-Three ways, of which the first that works is taken. process_vm_readv(2) asks for no file and no right but to one's own
-memory; a seccomp filter may deny it. /proc/self/mem (proc(5)) is closed to a process that is not dumpable. A pipe is
-always there: write(2) tells of an address that is not mapped by failing.
+Two ways, of which the first that works is taken. /proc/self/mem (proc(5)) is closed to a process that is not dumpable.
+A pipe is always there: write(2) tells of an address that is not mapped by failing. process_vm_readv(2) would be faster
+than both, and works everywhere but under a seccomp filter that knows debuggers only: some of those end the process.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ class Room:
     """A place that memory is copied to, `size` bytes of it at a time: `bytes` and, as 8-byte words, `words`.
 
     `span` is where it lies itself (start and end, absolute): who looks for pointers must not find their copies. The
-    addresses that the kernel is told are kept in it, too, behind the copied bytes.
+    size is a multiple of 8.
     """
 
-    __slots__ = ("_request", "bytes", "size", "span", "words")
+    __slots__ = ("bytes", "size", "span", "words")
 
     def __init__(self, size: int = ROOM_SIZE) -> None:
         self.size = size
-        self.bytes = bytearray(size + 32)
+        self.bytes = bytearray(size + 8)  # a word more, so that the last one may be looked at as two
         start = ctypes.addressof((ctypes.c_char * 0).from_buffer(self.bytes))
         self.span = start, start + len(self.bytes)
         self.words = memoryview(self.bytes).cast("Q")
-        self._request = (ctypes.c_uint64 * 4).from_buffer(self.bytes, size)  # two struct iovec
 
     def fill(self, address: int, size: int) -> int:
         """Copy memory from an absolute address on; how many of the bytes could be read."""
@@ -58,18 +57,8 @@ def read(address: int, size: int) -> bytes:
     return Room((size + 7) & ~7).read(address, size)
 
 
-def _ask_the_kernel(room: Room, address: int, size: int) -> int:
-    """How many bytes came; -1 when this way is closed."""
-    request = room._request
-    request[0], request[1], request[2], request[3] = room.span[0], size, address, size
-    at = room.span[0] + room.size
-    count: int = libc.process_vm_readv(os.getpid(), at, 1, at + 16, 1, 0)
-    if count < 0:
-        return 0 if ctypes.get_errno() in _NOTHING_THERE else -1
-    return count
-
-
 def _read_the_file(room: Room, address: int, size: int) -> int:
+    """How many bytes came; -1 when this way is closed."""
     try:
         memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -98,10 +87,7 @@ def _pass_through_a_pipe(room: Room, address: int, size: int) -> int:
         os.close(writing)
 
 
-_NOTHING_THERE = frozenset((14, 12))
-"""EFAULT; ENOMEM."""
-
-_WAYS: tuple[Callable[[Room, int, int], int], ...] = (_ask_the_kernel, _read_the_file, _pass_through_a_pipe)
+_WAYS: tuple[Callable[[Room, int, int], int], ...] = (_read_the_file, _pass_through_a_pipe)
 
 _way = 0
 """Of the ways, the one that works here."""

@@ -121,10 +121,20 @@ def records(owner: int | None = None) -> Iterator[Record]:
     """Every record that is in use, or those of one module, by the absolute address of its words; in no order."""
     at = word_at(_made[0].words + code.WORDS["HEAD"]).value if _made else 0
     while at:
-        words = tuple((ctypes.c_uint64 * (code.DECLARED + 1)).from_address(at))
+        words = _words(at)
         if words[code.STATE] not in {code.FREE, code.BUSY} and owner in {None, words[code.OWNER]}:
             yield Record(at, words)
         at = words[code.NEXT]
+
+
+def _words(at: int) -> tuple[int, ...]:
+    """The words of a record at an address, all of one use of it: other threads may free it and fill it in anew."""
+    sequence = word_at(at + 8 * code.SEQUENCE)
+    while True:
+        before = sequence.value
+        words = tuple(memoryview(ctypes.string_at(at, 8 * (code.DECLARED + 1))).cast("Q"))
+        if words[code.STATE] in {code.FREE, code.BUSY} or before == words[code.SEQUENCE] == sequence.value:
+            return words
 
 
 def change(record: Record, word: int, value: int) -> bool:
