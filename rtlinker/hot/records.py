@@ -127,6 +127,11 @@ def records(owner: int | None = None) -> Iterator[Record]:
         at = words[code.NEXT]
 
 
+def registered() -> int:
+    """A number that changes whenever a record is made."""
+    return word_at(routines().words + code.WORDS["COUNT"]).value
+
+
 def _words(at: int) -> tuple[int, ...]:
     """The words of a record at an address, all of one use of it: other threads may free it and fill it in anew."""
     sequence = word_at(at + 8 * code.SEQUENCE)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from rtlinker.facts import Fact
 from rtlinker.host import memory
-from rtlinker.hot.records import Record, change, forget, records, routines, run, word_at
+from rtlinker.hot.records import Record, change, forget, records, registered, routines, run, word_at
 from rtlinker.live.collect import LOCK, finish_with_python, finished
 from rtlinker.live.native import Native
 from rtlinker.live.thread_exit import rebind_destructor, waiting_destructors
@@ -178,18 +178,13 @@ class Registry:
         """
         chosen = None if which is None else {each.sequence for each in which}
         failures: list[BaseException] = []
-        native = Native()
+        native, made, waiting = Native(), -1, []
         while True:
-            waiting = [
-                record
-                for record in records(self.words)
-                if record.state == code.WAITING
-                and record.kind in EXITS
-                and (chosen is None or record.sequence in chosen)
-            ]
+            if made != registered():  # by what ran last
+                made, waiting = registered(), self._exits(chosen)
             if not waiting:
                 break
-            latest = max(waiting, key=lambda record: record.sequence)
+            latest = waiting.pop()
             try:
                 run(latest, native)
             except BaseException as error:
@@ -197,6 +192,14 @@ class Registry:
             forget(latest)
         if failures:
             raise failures[0]
+
+    def _exits(self, chosen: Container[int] | None) -> list[Record]:
+        """What waits for the end of the process, or those of these numbers, oldest first."""
+        return [
+            record
+            for record in _in_order(self.words)
+            if record.state == code.WAITING and record.kind in EXITS and (chosen is None or record.sequence in chosen)
+        ]
 
     def finish(self) -> None:
         """Call all of it."""

@@ -256,6 +256,27 @@ def test_some_can_be_run_and_the_others_wait(compile, notes, in_child):
     assert in_child(call) == ([2], [3, 1])
 
 
+def test_thousands_are_run_in_order(compile, in_child):
+    source = """
+    #include <stdlib.h>
+    static int ran, wrong;
+    extern int __cxa_atexit(void (*)(void *), void *, void *);
+    static void take(void *n) { ran++; wrong += (long)n != 3000 - ran; }
+    void make(void) { for (long n = 0; n < 3000; n++) __cxa_atexit(take, (void *)n, 0); }
+    int right(void) { return wrong ? -1 : ran; }
+    """
+    path = compile(source)
+
+    def call():
+        registry = Registry()
+        library = rtlinker.load(path, symbols=registry.definitions())
+        library.make()
+        registry.run()
+        return library.right(), registry.pending()
+
+    assert in_child(call) == (3000, ())
+
+
 def test_an_exception_of_a_handler_does_not_keep_the_others(compile, notes, in_child):
     source = """
     #include <cstdlib>
