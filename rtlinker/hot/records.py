@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _RUN_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
 
 _AT_FORK = ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_void_p,) * 4)
-"""What pthread_atfork(3) stands for in libc: handlers for before, parent and child, and the library they are of."""
+"""What pthread_atfork(3) stands for in glibc: handlers for before, parent and child, and the library they are of."""
 
 LIBSTDCXX = "libstdc++.so.6"
 
@@ -71,7 +71,7 @@ class _Routines:
         if libc.pthread_key_create(self.words + code.WORDS["KEY"], self.at["end_thread"]):
             raise MemoryError("no key for what threads do when they end")
         # C code may fork, too; registered for no library, it is never undone
-        at_fork = dynamic.find_symbol("__register_atfork") or 0
+        at_fork = dynamic.find_symbol("__register_atfork") or dynamic.find_symbol("pthread_atfork") or 0
         if _AT_FORK(at_fork)(self.at["before_fork"], self.at["after_fork"], self.at["in_child"], None):
             raise MemoryError("no memory for what happens at a fork")
 

@@ -2,11 +2,13 @@
 
 import ctypes
 import os
+import struct
 import threading
 
 import rtlinker
 from rtlinker.host.roots import pointers_into
-from rtlinker.host.stacks import threads_seen, unused_stack
+from rtlinker.host.stacks import UNSEEN, threads_seen, unused_stack
+from rtlinker.hot.registry import Registry
 
 SORT = """
 #include <stdlib.h>
@@ -188,3 +190,37 @@ def test_a_process_that_must_not_be_looked_at_says_so(compile, in_child):
         return states, len(hits)
 
     assert in_child(call) == ({"unknown"}, 2)
+
+
+def deny_opening():
+    """Have every open of this process fail from now on, /proc's files too (seccomp(2))."""
+    load, equal, answer = 0x20, 0x15, 0x06  # of the number of the call; openat is 257
+    program = [(load, 0, 0, 0), (equal, 0, 1, 257), (answer, 0, 0, 0x50001), (answer, 0, 0, 0x7FFF0000)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *each) for each in program))
+    filter = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(program), ctypes.addressof(code)))
+    prctl = ctypes.CDLL(None).prctl
+    zeros = [ctypes.c_ulong(0)] * 3
+    assert not prctl(38, ctypes.c_ulong(1), *zeros)
+    assert not prctl(22, ctypes.c_ulong(2), filter, *zeros[1:])
+
+
+def test_without_proc_threads_are_unknown_and_what_is_counted_is_not(compile, in_child):
+    path = compile(
+        "#include <pthread.h>\n#include <stdlib.h>\nstatic pthread_t t;\n"
+        "static void end(void) { } static void *spin(void *p) { while (*(volatile char *)p); return 0; }\n"
+        "int start(char *go) { atexit(end); return pthread_create(&t, 0, spin, go); }\n"
+        "void stop(void) { pthread_join(t, 0); }"
+    )
+
+    def call():
+        registry, go = Registry(), bytearray(b"\1")
+        library = rtlinker.load(path, symbols=registry.definitions())
+        library.start(go)
+        deny_opening()
+        seen = threads_seen([span_of(library)])
+        counted = len(registry.threads()), len(registry.pending())
+        go[0] = 0
+        library.stop()
+        return [each.state for each in seen], UNSEEN in seen, counted, registry.threads()
+
+    assert in_child(call) == (["unknown", "unknown"], True, (1, 1), ())
