@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from mmap import mmap
 
 from rtlinker.host import libc
 from rtlinker.units import MIB, PAGE
@@ -31,7 +32,9 @@ class Room:
 
     def __init__(self, size: int = ROOM_SIZE) -> None:
         self.size = size
-        self.bytes = bytearray(size + 8)  # a word more, so that the last one may be looked at as two
+        # pages of its own, which go with it: what was copied to the heap would be found there later, as pointers.
+        # A word more, so that the last one may be looked at as two
+        self.bytes = mmap(-1, size + 8)
         start = ctypes.addressof((ctypes.c_char * 0).from_buffer(self.bytes))
         self.span = start, start + len(self.bytes)
         self.words = memoryview(self.bytes).cast("Q")

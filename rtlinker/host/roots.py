@@ -12,14 +12,13 @@ kernel has (`signal_handlers.handlers_in`). Memory of devices is left out, since
 from __future__ import annotations
 
 import os
-from _thread import get_native_id
 
 from rtlinker.facts import Fact
 from rtlinker.host import libc
 from rtlinker.host.mappings import Mapping, read_mappings
 from rtlinker.host.own_memory import Room
 from rtlinker.host.pointers import Span, Spans
-from rtlinker.host.stacks import look_at, unused_stack
+from rtlinker.host.stacks import ended_stacks, threads_seen, unused_stack
 from rtlinker.units import MIB, PAGE
 
 TYPE_CHECKING = False
@@ -58,7 +57,7 @@ def pointers_into(spans: Iterable[Span], exclude: Iterable[Span] = (), unaligned
     change meanwhile is seen at some moment of the search, so a pointer that wanders may be missed.
     """
     wanted, room = Spans(spans), Room()
-    left_out = Spans([*exclude, room.span, *unused_stack(look_at([get_native_id()], ()))])
+    left_out = Spans([*exclude, room.span, *unused_stack(threads_seen(())), *ended_stacks()])
     own: int = libc.pthread_self()  # which lies on top of the thread's stack, but for the main thread
     mappings = [mapping for mapping in read_mappings() if _is_ours(mapping)]
     # own stacks first: what is found later may leave copies there

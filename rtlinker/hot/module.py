@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from time import monotonic
 
-from rtlinker.errors import LinkError, ReloadError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.hot import retire
 from rtlinker.hot.calls import HotFunction, closed, removed, stale
 from rtlinker.hot.errors import NotPurgedError, StickyError, StillInUseError, SymbolRemovedError

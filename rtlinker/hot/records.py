@@ -127,6 +127,16 @@ def records(owner: int | None = None) -> Iterator[Record]:
         at = words[code.NEXT]
 
 
+def record_spans() -> list[tuple[int, int]]:
+    """Where all records lie, absolute: what they hold is told by themselves, or is left over."""
+    found = []
+    at = word_at(_made[0].words + code.WORDS["HEAD"]).value if _made else 0
+    while at:
+        found.append((at, at + 8 * (code.DECLARED + 1)))
+        at = word_at(at + 8 * code.NEXT).value
+    return found
+
+
 def registered() -> int:
     """A number that changes whenever a record is made."""
     return word_at(routines().words + code.WORDS["COUNT"]).value

@@ -161,14 +161,17 @@ def _unused_bodies(module: Module) -> list[Version]:
 def _search(module: Module, texts: list[Version], bodies: list[Version]) -> None:
     """Free what no word of memory points to. What is in the bodies themselves does not count: it goes with them."""
     from rtlinker.host.roots import pointers_into
+    from rtlinker.hot.records import record_spans
 
     spans = [version.text for version in texts] + [version.body_span for version in bodies]
-    hits = pointers_into(spans, [version.body_span for version in bodies])
+    hits = pointers_into(spans, [*(version.body_span for version in bodies), *record_spans()])
     for version in texts:
         start, end = version.text
         local = version.escapes
         held = [
-            hit for hit in hits if start <= hit.value < end and (not local or hit.value - start in local or version.switches)
+            hit
+            for hit in hits
+            if start <= hit.value < end and (not local or hit.value - start in local or version.switches)
         ]
         if held:
             version.reasons = tuple(

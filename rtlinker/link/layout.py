@@ -96,9 +96,7 @@ class _Piece:
         self.order, self.number, self.index, self.name, self.size, self.align = order, number, index, name, size, align
 
 
-def lay_out(
-    resolution: Resolution, demand: Demand, outside: Outside = EVERYTHING_REACHED, front: int = 0
-) -> Layout:
+def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHING_REACHED, front: int = 0) -> Layout:
     """Offsets for all that the link needs in memory, behind `front` bytes that stay free.
 
     Raises UnsupportedError for a section that is to be writable and executable at once.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rtlinker.hot import Module
+
 LATEST = f'#include "{Path(__file__).resolve().parents[2] / "rtlinker/hot/rtlinker.h"}"\n'
 """What C code includes to name the newest version."""
 
@@ -35,6 +37,12 @@ class Worker(threading.Thread):
             raise self.error
         assert not self.is_alive(), "the thread has not ended within a minute"
         return self.answer
+
+
+def purge_all(module: Module) -> bool:
+    """Whether all old versions of a module are gone, which they must be within half a minute."""
+    module.purge(30)
+    return len(module.versions()) == 1
 
 
 def until(condition: Callable[[], object], seconds: float = 30.0) -> object:

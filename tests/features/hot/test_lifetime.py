@@ -10,7 +10,7 @@ import pytest
 
 import rtlinker
 from rtlinker import hot
-from tests.support.hot import LATEST, Worker, until
+from tests.support.hot import LATEST, Worker, purge_all, until
 
 ROUNDS = int(os.environ.get("RTLINKER_ROUNDS", "300"))
 
@@ -101,7 +101,7 @@ def test_a_comparison_under_way_keeps_its_version_until_it_returns(compile, in_c
             told = error.reasons
         go_on.set()
         result = worker.wait()
-        until(module.soft_purge)
+        purge_all(module)
         return purged, "sorted()" in reasons[0], "sorted()" in told[0], result, len(module.versions()), module.sorted()
 
     assert in_child(run) == (False, True, True, 123, 1, 1239)
@@ -130,7 +130,7 @@ def test_a_thread_of_c_keeps_the_version_it_runs_in(compile, in_child, wait):
         report = module.reload(paths[1])
         purged, reasons = module.soft_purge(), module.versions()[0].reasons
         module.end()
-        until(module.soft_purge)
+        purge_all(module)
         return len(report.in_flight), purged, "thread" in reasons[0], len(module.versions()), module.version
 
     assert in_child(run) == (1, False, True, 1, 2)
@@ -190,7 +190,7 @@ def test_exceptions_pass_entries_and_old_frames_in_both_directions(compile, in_c
             module.inner(1)
         except rtlinker.ForeignExceptionError as error:
             what = error.what
-        until(module.soft_purge)
+        purge_all(module)
         return chr(first), chr(second), what, hot.domain.calls.running
 
     assert in_child(run) == ("1", "2", "inner 2", {})
@@ -290,7 +290,7 @@ def test_a_stored_pointer_to_a_static_function_keeps_its_version_until_it_is_gon
         purged, reasons = module.soft_purge(), module.versions()[0].reasons
         called = module.call(0)
         module.forget(0)
-        until(module.soft_purge)
+        purge_all(module)
         return purged, "number" in reasons[0], called, len(module.versions())
 
     assert in_child(run) == (False, True, 1, 1)
@@ -365,7 +365,7 @@ def test_a_thread_that_stays_in_old_code_keeps_it_even_when_it_calls_new_code(co
         seen = module.count()
         until(lambda: module.count() > seen + 10)
         module.end()
-        until(module.soft_purge)
+        purge_all(module)
         return len(module.versions())
 
     assert in_child(run) == 1
