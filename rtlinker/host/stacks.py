@@ -125,7 +125,7 @@ TID_AT = 0x2D0
 """Where struct pthread of glibc on x86-64 has the thread's number, which the kernel makes 0 when it ends."""
 
 DESCRIPTOR_IN = 64 * 1024
-"""So many bytes below the end of a thread's stack its descriptor is looked for; static thread-local blocks lie there."""
+"""Bytes below the end of a thread's stack in which its descriptor is; static thread-local blocks lie there, too."""
 
 DESCRIPTOR_ALIGN = 64
 
@@ -144,7 +144,8 @@ def ended_stacks() -> tuple[Span, ...]:
         alive = {int(thread) for thread in os.listdir("/proc/self/task")}  # noqa: PTH208
     except OSError:
         return ()
-    found, before = [], None
+    found: list[Span] = []
+    before: Mapping | None = None
     for mapping in read_mappings():
         below, before = before, mapping
         if below is None or below.end != mapping.start or not below.permissions.startswith("---") or mapping.path:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rtlinker.dwarf.program import Program
     from rtlinker.hot.domain import Domain, EntryDefinitions
-    from rtlinker.hot.gate import Migration
+    from rtlinker.hot.layouts import Migration
     from rtlinker.hot.module import Module
     from rtlinker.hot.options import Options
     from rtlinker.hot.scope import Neighbourhood
@@ -56,21 +56,21 @@ class Check:
         version.where = functions_of(found)
         version.programs = programs_of(found)
         self._refuse_unknown_latest(found, domain)
-        self.gate.signatures(self.module, self._others())
+        self.gate.signatures.check(self.module, self._others())
         low = is_low(found)
         entries = {}
         for name, where in version.where.items():
             self.numbers[name] = self._number(name, undo)
             entries[where] = domain.definition(name, self.numbers[name], low)
         resolution = redirect(found, entries, self._inner(found))
-        self.gate.removed(self.module, self._others())
+        self.gate.signatures.check_removed(self.module, self._others())
         resolution = self._outside(resolution, domain, low)
         return self._carry(resolution)
 
     @property
     def migrations(self) -> list[Migration]:
         """Variables whose new value a function of the caller makes."""
-        return self.gate.migrations
+        return self.gate.layouts.migrations
 
     def entry_name(self, name: str) -> str:
         """What the entry of a function is called in the domain: hidden functions are their module's own."""
@@ -78,7 +78,7 @@ class Check:
 
     def _number(self, name: str, undo: UndoStack) -> int:
         domain, called = self.module.domain, self.entry_name(name)
-        if name in self.gate.changed_signatures:
+        if name in self.gate.signatures.changed:
             self.renewed[name] = domain.numbers[called]
             return domain.renew(called, undo)
         return domain.number(called, undo)
@@ -151,7 +151,7 @@ class Check:
         version.units = pair_units(list(old.units.values()) if old else [], names) if old else {}
         version.units = {**{name: name for name in names}, **version.units}
         variables = variables_of(resolution, version.programs, version.units)
-        matched = self.gate.variables(variables)
+        matched = self.gate.layouts.check(variables)
         literals = Literals(self.module.literals() if old else {})
         carried = carry(resolution, variables, matched, literals)
         if carried.crowded:
@@ -225,7 +225,7 @@ class Check:
         """What was done for the module, or would be."""
         carried = self.version.carried
         assert carried is not None
-        reports = self.gate
+        reports = self.gate.findings
         kept = tuple([new.name for new, _ in carried.kept if new.kind != "virtual"])
         fresh = tuple([new.name for new in carried.fresh if new.kind != "virtual"]) if self.old else ()
         notes = (*reports.notes, *self.version.linker.notes)

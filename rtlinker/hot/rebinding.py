@@ -11,7 +11,7 @@ from rtlinker.elf.constants import STT_FUNC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.hot.module import Module
+    from rtlinker.hot.state import ModuleState
     from rtlinker.hot.version import Version
 
     Local = tuple[str, str]
@@ -38,7 +38,7 @@ def local_functions(version: Version) -> dict[Local, int]:
     return found
 
 
-def rebind_registrations(module: Module, old: Version, new: Version) -> None:
+def rebind_registrations(module: ModuleState, old: Version, new: Version) -> None:
     """Let what an old version has registered call the new version's functions, where they are the same."""
     registry = module.registry
     if registry is None:

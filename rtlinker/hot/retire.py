@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rtlinker.hot.domain import Domain
-    from rtlinker.hot.module import Module
+    from rtlinker.hot.state import ModuleState
     from rtlinker.hot.version import Version
     from rtlinker.live.install import LiveImage
 
@@ -41,7 +41,7 @@ def in_flight(domain: Domain, epoch: int) -> tuple[str, ...]:
     return tuple([call_text(thread, mark) for thread, mark in domain.calls.before(epoch).items()])
 
 
-def native_threads(module: Module, version: Version) -> tuple[str, ...]:
+def native_threads(module: ModuleState, version: Version) -> tuple[str, ...]:
     """The threads that C code has started and that may be in a version, as texts."""
     start, end = version.text
     replaced = module.domain.epoch + 1 if version.retired is None else version.retired
@@ -64,7 +64,7 @@ def native_threads(module: Module, version: Version) -> tuple[str, ...]:
     return tuple(found)
 
 
-def reasons(module: Module, version: Version) -> tuple[str, ...]:
+def reasons(module: ModuleState, version: Version) -> tuple[str, ...]:
     """Why an old version's code must stay, but for pointers in memory; empty when nothing of that is so."""
     if version.retired is None:
         return ("it is current",)
@@ -85,7 +85,7 @@ def reasons(module: Module, version: Version) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _registered(module: Module, version: Version, live: LiveImage) -> list[str]:
+def _registered(module: ModuleState, version: Version, live: LiveImage) -> list[str]:
     found = [*handled_signals(live), *destroying_threads(live, waiting_in([live])), *registered(live, NAMES)]
     if any(not index.undefined.keys().isdisjoint(UNSEEN) for index in live.image.resolution.indexes):
         found += running_threads(live)
@@ -97,18 +97,18 @@ def _registered(module: Module, version: Version, live: LiveImage) -> list[str]:
     return found
 
 
-def sweep(module: Module, search: bool = False) -> None:
+def sweep(module: ModuleState, search: bool = False) -> None:
     """Free the old versions of a module that nothing holds, but for those kept for a rollback."""
     old = old_versions(module)
     release(module, old[: max(len(old) - module.settings.keep, 0)], search)
 
 
-def old_versions(module: Module) -> list[Version]:
+def old_versions(module: ModuleState) -> list[Version]:
     """Those whose code is there and that are not current, oldest first."""
     return [version for version in module.versions_kept[:-1] if not version.text_freed]
 
 
-def release(module: Module, versions: Sequence[Version], search: bool) -> None:
+def release(module: ModuleState, versions: Sequence[Version], search: bool) -> None:
     """Free the code of old versions that nothing holds, then what is left of versions that no other uses.
 
     Where memory must be searched for pointers, that is done if `search`, or if enough versions wait for it.
@@ -131,20 +131,20 @@ def release(module: Module, versions: Sequence[Version], search: bool) -> None:
             _free_body(module, version)
 
 
-def _free_text(module: Module, version: Version) -> None:
+def _free_text(module: ModuleState, version: Version) -> None:
     version.reasons = ()
     module.domain.forget(version, module.name)
     version.linker.free_text()
     version.text_freed = True
 
 
-def _free_body(module: Module, version: Version) -> None:
+def _free_body(module: ModuleState, version: Version) -> None:
     version.linker.free_body()
     version.body_freed = True
     module.versions_kept.remove(version)
 
 
-def _unused_bodies(module: Module) -> list[Version]:
+def _unused_bodies(module: ModuleState) -> list[Version]:
     """Versions whose code is gone and in whose memory no other version has variables or constants."""
     return [
         version
@@ -158,7 +158,7 @@ def _unused_bodies(module: Module) -> list[Version]:
     ]
 
 
-def _search(module: Module, texts: list[Version], bodies: list[Version]) -> None:
+def _search(module: ModuleState, texts: list[Version], bodies: list[Version]) -> None:
     """Free what no word of memory points to. What is in the bodies themselves does not count: it goes with them."""
     from rtlinker.host.roots import pointers_into
     from rtlinker.hot.records import record_spans

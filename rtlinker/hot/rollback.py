@@ -35,18 +35,8 @@ def roll_back(module: Module, options: Options) -> Report:
     except BaseException:
         undo.run()
         raise
+    targets = _targets(module, current, previous)
     domain = module.domain
-    targets = {}
-    for name, address in previous.functions.items():
-        number = domain.numbers.get(name if previous.visible(name) else f"{module.name}\0{name}")
-        if number is not None:
-            targets[number] = address
-    gone = {}
-    for name in current.where.keys() - previous.where.keys():
-        number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
-        if number is not None:
-            gone[number] = f"{name} was taken back with version {current.number} of {module.name}"
-    targets.update(domain.traps(gone))
     module.versions_kept.remove(previous)
     module.versions_kept.append(previous)
     previous.retired = None
@@ -63,6 +53,23 @@ def roll_back(module: Module, options: Options) -> Report:
         module.name, previous.number, False, kept, fresh, dropped, in_flight, (), (),
         {"switch": perf_counter() - began}, (previous, current),
     )  # fmt: skip
+
+
+def _targets(module: Module, current: Version, previous: Version) -> dict[int, int]:
+    """Where entries lead when the version before is current again."""
+    domain = module.domain
+    targets = {}
+    for name, address in previous.functions.items():
+        number = domain.numbers.get(name if previous.visible(name) else f"{module.name}\0{name}")
+        if number is not None:
+            targets[number] = address
+    gone = {}
+    for name in current.where.keys() - previous.where.keys():
+        number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
+        if number is not None:
+            gone[number] = f"{name} was taken back with version {current.number} of {module.name}"
+    targets.update(domain.traps(gone))
+    return targets
 
 
 def _refuse_lost_names(module: Module, current: Version, previous: Version) -> None:
