@@ -16,7 +16,11 @@ ROUNDS = int(os.environ.get("RTLINKER_ROUNDS", "300"))
 
 
 def test_a_handler_of_atexit_runs_once_in_the_newest_code(compile):
-    source = '#include <stdlib.h>\n#include <stdio.h>\nstatic void bye(void) {{ puts("bye {0}"); }} void begin(void) {{ atexit(bye); }} int f(void) {{ return {0}; }}'
+    source = """
+    #include <stdlib.h>
+    #include <stdio.h>
+    static void bye(void) {{ puts("bye {0}"); }} void begin(void) {{ atexit(bye); }} int f(void) {{ return {0}; }}
+    """
     paths = [compile(source.format(number)) for number in (1, 2, 3, 4)]
     program = f"""
 from rtlinker import hot
@@ -32,7 +36,8 @@ print(module.f(), module.soft_purge(), flush=True)
 
 def test_a_handler_that_only_the_old_version_has_keeps_it(compile):
     first = compile(
-        '#include <stdlib.h>\n#include <stdio.h>\nstatic void bye(void) { puts("bye 1"); } void begin(void) { atexit(bye); }'
+        "#include <stdlib.h>\n#include <stdio.h>\n"
+        'static void bye(void) { puts("bye 1"); } void begin(void) { atexit(bye); }'
     )
     second = compile("void begin(void) {}")
     program = f"""
@@ -53,7 +58,7 @@ def test_a_signal_handler_keeps_its_version_and_says_so(compile, in_child):
     source = """
     #include <signal.h>
     static volatile int seen; static void handle(int number) {{ seen += {0}; }}
-    void install(void) {{ signal(SIGUSR1, handle); }} void remove_it(void) {{ signal(SIGUSR1, SIG_DFL); }} int get(void) {{ return seen; }}
+    void install(void) {{ signal(SIGUSR1, handle); }} int get(void) {{ return seen; }}
     """
     paths = [compile(source.format(number), flags="-fdata-sections") for number in (1, 100)]
 
@@ -76,7 +81,10 @@ COMPARE = """
 #include <stdlib.h>
 void pause_here(void);
 static int cmp(const void *a, const void *b) {{ pause_here(); return *(const int *)a - *(const int *)b; }}
-int sorted(void) {{ int n[4] = {{ 3, 1, 2, {0} }}; qsort(n, 4, sizeof *n, cmp); return n[0] * 1000 + n[1] * 100 + n[2] * 10 + n[3]; }}
+int sorted(void) {{
+    int n[4] = {{ 3, 1, 2, {0} }}; qsort(n, 4, sizeof *n, cmp);
+    return n[0] * 1000 + n[1] * 100 + n[2] * 10 + n[3];
+}}
 """
 
 
@@ -140,7 +148,10 @@ COROUTINE = """
 #include <ucontext.h>
 static ucontext_t main_context, other; static char stack[65536]; static int steps;
 static void body(void) {{ for (;;) {{ steps += {0}; swapcontext(&other, &main_context); }} }}
-void begin(void) {{ getcontext(&other); other.uc_stack.ss_sp = stack; other.uc_stack.ss_size = sizeof stack; makecontext(&other, body, 0); }}
+void begin(void) {{
+    getcontext(&other); other.uc_stack.ss_sp = stack; other.uc_stack.ss_size = sizeof stack;
+    makecontext(&other, body, 0);
+}}
 int resume(void) {{ swapcontext(&main_context, &other); return steps; }}
 """
 
@@ -239,7 +250,10 @@ def mappings():
 
 
 def test_reloads_leave_memory_mappings_and_descriptors_flat(compile, in_child):
-    source = 'static int count; int f(void) {{ return {0} * 1000 + ++count % 7; }} const char *text(void) {{ return "version {0}"; }}'
+    source = (
+        "static int count; int f(void) {{ return {0} * 1000 + ++count % 7; }}"
+        'const char *text(void) {{ return "version {0}"; }}'
+    )
     paths = [compile(source.format(number), flags="-fdata-sections -g0") for number in (1, 2)]
 
     def run():
@@ -276,7 +290,8 @@ def test_reloads_leave_memory_mappings_and_descriptors_flat(compile, in_child):
 ESCAPE = """
 typedef int (*function)(void);
 function kept[64]; static int number(void) {{ return {0}; }} static function get(void) {{ return number; }}
-void keep(int at) {{ kept[at] = get(); }} int call(int at) {{ return kept[at](); }} void forget(int at) {{ kept[at] = 0; }}
+void keep(int at) {{ kept[at] = get(); }} int call(int at) {{ return kept[at](); }}
+void forget(int at) {{ kept[at] = 0; }}
 """
 
 

@@ -14,7 +14,8 @@ from tests.support.hot import LATEST
 def maps():
     """What the process has mapped, but for memory like that of Python's own heap; every image has other pages, too."""
     with open("/proc/self/maps") as file:
-        return [line.split()[0] for line in file if "[heap]" not in line and (len(line.split()) > 5 or "rw-p" not in line)]
+        lines = [line for line in file if "[heap]" not in line]
+    return [line.split()[0] for line in lines if len(line.split()) > 5 or "rw-p" not in line]
 
 
 def refused(module, *paths, **options):
@@ -163,9 +164,7 @@ LAYOUT = "struct st {{ {fields} }}; struct st g_state = {{ 1, 2 }}; int sum(void
 )
 def test_a_changed_layout_is_refused_field_by_field(compile, in_child, fields, change):
     first = compile(LAYOUT.format(fields="int a; int b;", sum="g_state.a + g_state.b"))
-    second = compile(
-        f"struct st {{ {fields} }}; struct st g_state; int sum(void) {{ return sizeof g_state; }}"
-    )
+    second = compile(f"struct st {{ {fields} }}; struct st g_state; int sum(void) {{ return sizeof g_state; }}")
 
     def run():
         module = hot.load(first)
@@ -179,7 +178,8 @@ def test_a_changed_layout_is_refused_field_by_field(compile, in_child, fields, c
 
 GROWN = [
     "struct st { int a; int b; }; struct st state = { 1, 2 }; int sum(void) { return state.a + state.b; }",
-    "struct st { int a; long inserted; int b; }; struct st state = { 0, 5, 0 }; int sum(void) { return state.a + state.b + state.inserted; }",
+    "struct st { int a; long inserted; int b; }; struct st state = { 0, 5, 0 };"
+    "int sum(void) { return state.a + state.b + state.inserted; }",
 ]
 
 
@@ -273,7 +273,7 @@ def test_a_removed_function_that_nobody_refers_to_just_goes_and_may_come_back(co
         module = hot.load(first)
         report = module.reload(second)
         try:
-            module.gone
+            module.function("gone")
         except hot.SymbolRemovedError:
             module.reload(first)
             return report.removed, module.gone()
@@ -282,8 +282,8 @@ def test_a_removed_function_that_nobody_refers_to_just_goes_and_may_come_back(co
 
 
 HOOK = (
-    LATEST
-    + "int state = 1; int rtl(void) {{ return 0; }} int __rtl_on_load(const struct rtl_load *load) {{ {body} }} int get(void) {{ return state; }}"
+    LATEST + "int state = 1; int get(void) {{ return state; }}"
+    "int __rtl_on_load(const struct rtl_load *load) {{ {body} }}"
 )
 
 
@@ -336,7 +336,9 @@ def test_a_handler_that_a_refused_version_registered_is_withdrawn(compile, in_ch
     assert in_child(run) == []
 
 
-CONSTRUCTOR = "int a = 1; {more} __attribute__((constructor)) static void start(void) {{ {body} }} int get(void) {{ return a; }} {use}"
+CONSTRUCTOR = """
+int a = 1; {more} __attribute__((constructor)) static void start(void) {{ {body} }} int get(void) {{ return a; }} {use}
+"""
 
 
 @pytest.mark.parametrize(
@@ -437,7 +439,8 @@ def test_a_handle_of_a_closed_module_says_so(compile, in_child):
         module.close()
         module.close()
         seen = []
-        for use in (handle, lambda: module.f(), lambda: datum.value, module.reload, lambda: module.address("f")):
+        names = lambda: module.function("f"), lambda: module.address("f")
+        for use in (handle, names[0], lambda: datum.value, module.reload, names[1]):
             try:
                 use()
             except rtlinker.LinkError as error:

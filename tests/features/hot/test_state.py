@@ -1,4 +1,4 @@
-"""Variables live on at their address, by what they are and not by how the compiler numbers them (T13, T14, T22, ...)."""
+"""Variables live on at their address, by what they are and not by the compiler's numbers (T13, T14, T22, ...)."""
 
 import threading
 
@@ -46,7 +46,7 @@ def test_without_sections_for_each_variable_what_cannot_move_apart_is_refused(co
 
 
 def test_without_sections_variables_that_lie_as_before_live_on(compile, in_child):
-    sources = ["static int a, b; int step(void) { return %s ++a * 100 + ++b; }" % extra for extra in ("", "1000000 +")]
+    sources = [f"static int a, b; int step(void) {{ return {extra} ++a * 100 + ++b; }}" for extra in ("", "1000000 +")]
     paths = [compile(source, flags="-O2") for source in sources]
 
     def run():
@@ -75,7 +75,10 @@ def test_without_debug_information_numbered_variables_are_refused_not_guessed(co
 
 
 def test_without_debug_information_a_lone_name_is_identity_enough(compile, in_child):
-    source = "int extra(void) {{ return {}; }} int f(void) {{ static int count; return ++count; }} static int s; int g(void) {{ return ++s; }}"
+    source = """
+    int extra(void) {{ return {}; }} static int s; int g(void) {{ return ++s; }}
+    int f(void) {{ static int count; return ++count; }}
+    """
     paths = [compile(source.format(number), flags="-O2 -g0 -fdata-sections") for number in (1, 2)]
 
     def run():

@@ -66,7 +66,11 @@ ORDER = """
 int a(void); int b(void);
 static volatile int stop; static long wrong, turns; static pthread_t threads[4];
 static void *look(void *unused) {
-    while (!stop) { int x = a(), y = b(); if (x > y) __atomic_add_fetch(&wrong, 1, 0); __atomic_add_fetch(&turns, 1, 0); }
+    while (!stop) {
+        int x = a(), y = b();
+        if (x > y) __atomic_add_fetch(&wrong, 1, 0);
+        __atomic_add_fetch(&turns, 1, 0);
+    }
     return 0;
 }
 void begin(void) { for (int i = 0; i < 4; i++) pthread_create(&threads[i], 0, look, 0); }
