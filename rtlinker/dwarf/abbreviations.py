@@ -8,7 +8,7 @@ from rtlinker.dwarf.constants import AT_SIBLING
 class Abbreviation:
     """What entries of one code look like: tag, children, (attribute, form, constant) each, and steps to skip one."""
 
-    __slots__ = ("attributes", "children", "sibling", "steps", "tag")
+    __slots__ = ("attributes", "children", "layout", "sibling", "steps", "tag")
 
     def __init__(self, tag: int, children: bool, attributes: list[tuple[int, int, int]]) -> None:
         self.tag = tag
@@ -16,6 +16,7 @@ class Abbreviation:
         self.attributes = attributes
         self.sibling = any(attribute == AT_SIBLING for attribute, _, _ in attributes)
         self.steps: list[int] | None = None
+        self.layout: list[tuple[int, int, int, int]] | None = None
 
 
 def uleb(data: bytes, place: int) -> tuple[int, int]:

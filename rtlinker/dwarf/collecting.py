@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtlinker.dwarf import constants as c
 from rtlinker.dwarf.entries import Entry
-from rtlinker.dwarf.lines import file_of, files_of
+from rtlinker.dwarf.lines import files_of
 from rtlinker.dwarf.places import Place, Places
 from rtlinker.dwarf.program import CompileUnit, NamedFunction, NamedVariable, Program
 from rtlinker.dwarf.reader import Declarations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rtlinker.dwarf.entries import Unit
     from rtlinker.dwarf.types import TypeReader
 
-    Found = tuple[tuple[str, ...], Entry, Entry, Place | None]
+    Said = dict[int, object]
 
 
 def collect(data: bytes, name: str) -> Program:
@@ -93,6 +93,7 @@ class _UnitReader:
         self.base = base if base is not None else 8 if skeleton.version >= 5 else 0
         if skeleton is not unit and not files_of(unit):
             unit.sections.files[unit.section, unit.start] = files_of(skeleton)
+        self.files = files_of(unit)
         name = top.text(c.AT_NAME) or ""
         self.fact = CompileUnit(name, top.text(c.AT_PRODUCER) or "", top.number(c.AT_LANGUAGE) or 0)
         self.rows = walk(unit)
@@ -117,11 +118,12 @@ class _UnitReader:
         return [fact for fact in found if fact.symbol]
 
     def _function(self, entry: Entry) -> NamedFunction:
-        name = self._text(entry, c.AT_NAME) or ""
-        linkage = self._linkage(entry) or name
+        said = self._said(entry)
+        name = _text(said, c.AT_NAME)
+        linkage = _linkage(said) or name
         place = self.places.code(entry, self.base)
         if place is None and c.AT_RANGES in entry.attributes:
-            place = self.places.named(linkage)
+            place = self.places.named(linkage) or self.places.copied(linkage)
         symbols = self.places.named_at(place) if place else []
         names = [self.places.name(symbol) for symbol in symbols]
         chosen = 0
@@ -129,11 +131,11 @@ class _UnitReader:
             chosen = names.index(linkage)
         else:  # a copy that gcc made, such as f.constprop.0
             chosen = next((at for at, each in enumerate(names) if each.startswith(linkage + ".")), 0)
-        external = self.types.holder(entry, c.AT_EXTERNAL) is not None
+        external = c.AT_EXTERNAL in said
         if names:
             external = self.places.external(symbols[chosen])
             linkage = names.pop(chosen)
-        file, line = self._where(entry)
+        file, line = self._where(said)
         make = lambda: self.declarations.guard(lambda: self.types.function(entry))  # noqa: E731
         section, offset = (place.section, place.offset) if place else (None, 0)
         return NamedFunction(name, linkage, tuple(names), external, self.number, file, line, section, offset, make)
@@ -151,15 +153,15 @@ class _UnitReader:
             entry = Entry(self.unit, offset)
             root = self.scopes.root(entry)
             if root.offset not in found and c.AT_DECLARATION not in entry.attributes:
-                found[root.offset] = entry, root, self._by_name(entry)
+                found[root.offset] = entry, root, self._by_name(self._said(entry))
         self.placed = set(found)
         return [(self._variable(*row), offset) for offset, row in found.items()]
 
-    def _by_name(self, entry: Entry) -> Place | None:
+    def _by_name(self, said: Said) -> Place | None:
         """Where a variable lies whose value is all that clang tells of a constant: its symbol says it."""
-        name = self._name(entry)
+        name = _text(said, c.AT_NAME)
         mangled = f"_ZL{len(name)}{name}"  # of a static variable outside of namespaces, Itanium C++ ABI 5.1
-        return self.places.named(self._linkage(entry) or name) or self.places.named(mangled)
+        return self.places.named(_linkage(said) or name) or self.places.named(mangled)
 
     def has_static_locals(self) -> bool:
         """Whether a variable of a function has storage, so that one of its name without storage makes it doubtful."""
@@ -182,38 +184,51 @@ class _UnitReader:
         return [(fact, offset) for offset, fact in found.items()]
 
     def _variable(self, entry: Entry, root: Entry, place: Place | None) -> NamedVariable:
-        external = self.types.holder(entry, c.AT_EXTERNAL) is not None
-        symbol = self._linkage(entry) or self._name(entry) if external else None
+        said = self._said(entry)
+        name = _text(said, c.AT_NAME)
+        external = c.AT_EXTERNAL in said
+        symbol = _linkage(said) or name if external else None
         indices = self.places.named_at(place) if place else []
         for index in indices:
             if self.places.external(index):
                 external, symbol = True, self.places.name(index)
                 break
-        known = self.places.name(indices[0]) if indices else ""
-        file, line = self._where(root)
-        holder = self.types.holder(entry, c.AT_CONST_VALUE) if place is None else None
-        value = holder.attributes[c.AT_CONST_VALUE] if holder else None
+        scope = self.scopes.around(root, self.places.name(indices[0]) if indices else "")
+        file, line = self._where(root.attributes)
+        value = said.get(c.AT_CONST_VALUE) if place is None else None
         constant = value if isinstance(value, int) else bytes(value) if isinstance(value, (bytes, memoryview)) else None
         make = lambda: self.declarations.guard(lambda: self.types.of(entry))  # noqa: E731
         section, offset, thread = (place.section, place.offset, place.thread_local) if place else (None, 0, False)
         return NamedVariable(
-            self._name(entry), symbol, self.scopes.around(root, known), 0, 1, external, thread,
-            self.number, file, line, section, offset, constant, make,
-        )  # fmt: skip
+            name, symbol, scope, 0, 1, external, thread, self.number, file, line, section, offset, constant, make
+        )
 
-    def _where(self, entry: Entry) -> tuple[str, int]:
-        file, line = self.types.holder(entry, c.AT_DECL_FILE), self.types.holder(entry, c.AT_DECL_LINE)
-        return file_of(file or entry), (line.number(c.AT_DECL_LINE) or 0) if line else 0
+    def _said(self, entry: Entry) -> Said:
+        """The attributes of an entry and of all that it completes or is an instance of, its own before theirs."""
+        origin = self.types.origin(entry)
+        if origin is None:
+            return entry.attributes
+        said = entry.attributes
+        for _ in range(8):
+            if origin is None:
+                break
+            said = {**origin.attributes, **said}
+            origin = self.types.origin(origin)
+        return said
 
-    def _text(self, entry: Entry, attribute: int) -> str | None:
-        holder = self.types.holder(entry, attribute)
-        return holder.text(attribute) if holder else None
+    def _where(self, said: Said) -> tuple[str, int]:
+        number, line = said.get(c.AT_DECL_FILE, 0), said.get(c.AT_DECL_LINE)
+        file = self.files.get(number) if isinstance(number, int) else None
+        return file or self.fact.name, line if isinstance(line, int) else 0
 
-    def _name(self, entry: Entry) -> str:
-        return self._text(entry, c.AT_NAME) or ""
 
-    def _linkage(self, entry: Entry) -> str | None:
-        return self._text(entry, c.AT_LINKAGE_NAME) or self._text(entry, c.AT_MIPS_LINKAGE_NAME)
+def _text(said: Said, attribute: int) -> str:
+    value = said.get(attribute)
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else ""
+
+
+def _linkage(said: Said) -> str:
+    return _text(said, c.AT_LINKAGE_NAME) or _text(said, c.AT_MIPS_LINKAGE_NAME)
 
 
 def _numbered(found: list[tuple[NamedVariable, int]]) -> list[NamedVariable]:

@@ -33,7 +33,11 @@ _OFFSETS = frozenset((0x0E, 0x17, 0x1D, 0x1F, 0x1F20, 0x1F21))
 _LEB = frozenset((0x0F, 0x15, 0x1A, 0x1B, 0x22, 0x23, 0x1F01, 0x1F02))
 """udata, ref_udata, strx, addrx, loclistx, rnglistx, GNU_addr_index, GNU_str_index."""
 
+_NUMBERS = frozenset((0x01, 0x05, 0x06, 0x07, 0x0B, 0x0C, 0x17, 0x1E))
+"""addr, data2, data4, data8, data1, flag, sec_offset, data16: numbers that stay what they are."""
+
 _BLOCKS = {0x0A: 1, 0x03: 2, 0x04: 4}
+_VARYING = _LEB | _BLOCKS.keys() | {0x08, 0x09, 0x0D, 0x16, 0x18}
 _ULEB, _TEXT, _BLOCK, _ABBREVIATED = -1, -2, -3, -10
 _LOCAL_REFERENCES = frozenset((0x11, 0x12, 0x13, 0x14, 0x15))
 _INDEXED_TEXT = frozenset((0x1A, 0x1F02, 0x25, 0x26, 0x27, 0x28))
@@ -46,14 +50,23 @@ class Entry:
     __slots__ = ("abbreviation", "attributes", "end", "offset", "tag", "unit")
 
     def __init__(self, unit: Unit, offset: int) -> None:
-        code, place = uleb(unit.data, offset)
+        data = unit.data
+        code, place = uleb(data, offset)
         self.unit = unit
         self.offset = offset
-        self.abbreviation = unit.abbreviations[code]
-        self.tag = self.abbreviation.tag
+        self.abbreviation = abbreviation = unit.abbreviations[code]
+        self.tag = abbreviation.tag
         self.attributes: dict[int, object] = {}
-        for attribute, form, constant in self.abbreviation.attributes:
-            self.attributes[attribute], place = unit.value(form, constant, place)
+        attributes = self.attributes
+        for attribute, form, constant, size in abbreviation.layout or unit.lay_out(abbreviation):
+            if size > 0:
+                number = int.from_bytes(data[place : place + size], "little")
+                place += size
+                attributes[attribute] = number if form in _NUMBERS else unit.interpret(form, number)
+            elif size == 0:
+                attributes[attribute] = constant
+            else:
+                attributes[attribute], place = unit.value(form, constant, place)
         self.end = place
 
     def number(self, attribute: int) -> int | None:
@@ -132,6 +145,14 @@ class Unit:
             self.top = Entry(self, place)
         if self.dwo_id is None:
             self.dwo_id = self.top.number(AT_GNU_DWO_ID)
+
+    def lay_out(self, abbreviation: Abbreviation) -> list[tuple[int, int, int, int]]:
+        """The attributes with the bytes that each takes, -1 where that is not fixed; of those without, their value."""
+        abbreviation.layout = [
+            (attribute, form, constant if form == 0x21 else 1, -1 if form in _VARYING else self.size_of(form))
+            for attribute, form, constant in abbreviation.attributes
+        ]
+        return abbreviation.layout
 
     def value(self, form: int, constant: int, place: int) -> tuple[object, int]:
         """The attribute at `place` and where the next one starts."""

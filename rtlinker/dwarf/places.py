@@ -108,6 +108,12 @@ class Places:
         symbols = self.object.symbols
         return Place(symbols.section(found[0]), symbols.value(found[0]), found[0])
 
+    def copied(self, name: str) -> Place | None:
+        """Where the one copy of a function lies that gcc made and named `name.isra.0` or `name.constprop.0`."""
+        self._names()
+        copies = [each for each in self._by_name if each.startswith(name + ".") and not each.endswith(".cold")]
+        return self.named(copies[0]) if len(copies) == 1 else None
+
     def external(self, symbol: int) -> bool:
         """Whether other objects see the symbol."""
         return self.object.symbols.bind(symbol) != STB_LOCAL

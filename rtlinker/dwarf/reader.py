@@ -81,7 +81,7 @@ class Declarations:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is missing, and where it is."""
-        self.guard(self._reader)
+        self.guard(self.types)
         return tuple(self._notes)
 
     def function(self, name: str) -> FunctionType | None:

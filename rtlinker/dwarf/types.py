@@ -140,6 +140,9 @@ class TypeReader:
 
     def enumeration(self, entry: Entry) -> CType:
         """An enumeration with its values."""
+        full = self.find(entry.attributes.get(c.AT_SIGNATURE))
+        if full is not None and full.tag == c.TAG_ENUMERATION_TYPE:
+            return self.enumeration(full)
         size = entry.number(c.AT_BYTE_SIZE)
         base = plain(self.of(entry))
         size = size if size is not None else (size_of(base) or 4)

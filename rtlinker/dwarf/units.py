@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 class Units:
     """Every unit in the order of the sections (`all`); `notes` says which are not read."""
 
-    __slots__ = ("_signatures", "all", "notes")
+    __slots__ = ("_entries", "_signatures", "all", "notes")
 
     def __init__(self, sections: DebugSections) -> None:
         self.all: list[Unit] = []
         self.notes: list[str] = [*sections.notes]
         self._signatures: dict[int, Unit] = {}
+        self._entries: dict[object, Entry | None] = {}
         for number, (_, data) in enumerate(sections.units):
             place = 0
             while place < len(data):
@@ -45,9 +46,16 @@ class Units:
         return found if inside else None
 
     def find(self, reference: object) -> Entry | None:
-        """The entry that a reference leads to, or None."""
+        """The entry that a reference leads to, or None; read once, however many refer to it."""
         if not isinstance(reference, tuple):
             return None
+        try:
+            return self._entries[reference]
+        except KeyError:
+            found = self._entries[reference] = self._find(reference)
+            return found
+
+    def _find(self, reference: tuple[int, int]) -> Entry | None:
         section, offset = reference
         if section == -1:
             signed = self._signatures.get(offset)

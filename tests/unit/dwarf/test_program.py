@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from rtlinker.bind.ctype import declare, size_of
+from rtlinker.bind.ctype import declare, plain, size_of
 from rtlinker.dwarf.program import read_program
 from rtlinker.elf.object import COMMON
 from rtlinker.elf.reader import read_object
@@ -140,6 +140,14 @@ def test_cxx_has_a_key_for_every_static_variable(build, compiler, flags):
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
+def test_an_enumeration_in_a_type_unit_has_its_size_and_values(build, compiler):
+    source = "namespace n { enum class mode : unsigned char { on = 3, off = 5 }; mode now = mode::off; }"
+    program, _ = described(build(source, compiler, "-fdebug-types-section", ".cc"))
+    ctype = plain(program.variables[0].type)
+    assert (ctype.size, ctype.values, ctype.signed) == (1, (("on", 3), ("off", 5)), False)
+
+
+@pytest.mark.parametrize("compiler", COMPILERS)
 def test_keys_of_cxx_do_not_depend_on_what_was_inlined(build, compiler):
     keys = [
         {variable.key for variable in described(build(CXX_SOURCE, compiler, f"-std=c++17 {level}", ".cc"))[0].variables}
@@ -210,6 +218,11 @@ def test_a_function_cut_in_two_and_a_copy_that_the_compiler_made_are_found(build
     assert (cut.symbol, cut.external, object.sections.names[cut.section]) == ("cut", True, ".text")
     assert copied.symbol.startswith("copied.")
     assert object.function_at(copied.section, copied.offset) == copied.symbol
+    source = source.replace("{ return data[a & 7] * b + ", "{ if (a == 7) cold(); return data[a & 7] * b + ")
+    program, object = described(build(source, "gcc", "-O2"))
+    copied = named(program.functions, "copied")
+    assert copied.symbol.startswith("copied.") or copied.section is None
+    assert copied.section is None or object.function_at(copied.section, copied.offset) == copied.symbol
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
