@@ -5,6 +5,9 @@ what it holds; one that initialises none has to run. So each entry of `.init_arr
 functions of the object that it calls, and through those whose address it takes, unless that is passed to atexit and its
 like: destructors run at the end. What functions of other objects do with what they are given is unknown, so
 a variable whose address is taken counts as changed.
+
+Where an index is added to the address of a static variable, the neighbours count as well, unless variables have
+sections of their own (-fdata-sections): an assembler leaves the sum of section, variable and first index only.
 """
 
 from __future__ import annotations
@@ -24,8 +27,6 @@ _AT_END = frozenset((
 ))  # fmt: skip
 _PLUMBING = frozenset(("__tls_get_addr",))
 _HANDLE = "__dso_handle"
-_SMALL = 16
-"""An index into a variable of so few bytes is rather one into the next, counted from before its first element."""
 
 
 class Touched(Fact):
@@ -106,9 +107,13 @@ class _Symbols:
                 name = title
         return start, end, name
 
-    def following(self, section: int, offset: int) -> int | None:
-        """Where the first variable behind a place begins, or None."""
-        return next((first for first, _, _ in self.starts.get(section, ()) if first > offset), None)
+    def beside(self, section: int, offset: int) -> list[int]:
+        """Where the variables before and behind the one at a place begin, as far as there are any."""
+        own = self.around(section, offset)[0]
+        starts = sorted({first for first, _, _ in self.starts.get(section, ())})
+        before = [first for first in starts if first < own]
+        behind = [first for first in starts if first > offset]
+        return before[-1:] + behind[:1]
 
     def exists(self, section: int, offset: int) -> bool:
         """Whether a place is within its section."""
@@ -187,13 +192,14 @@ class _Following:
             return
         if not self.symbols.is_variable(act.section):
             return
-        start, end, name = self.symbols.around(act.section, act.offset)
-        self._add(act.section, start, name, how)
-        if not act.spread or (act.offset == start and end - start > _SMALL):
-            return
-        following = self.symbols.following(act.section, act.offset)
-        if following is not None:  # an index may be counted from before the first element
-            self._add(act.section, following, self.symbols.around(act.section, following)[2], how)
+        places = [act.offset]
+        if (
+            act.spread and not act.name
+        ):  # compilers count indexes from before the first element, or from behind the last
+            places += self.symbols.beside(act.section, act.offset)
+        for offset in filter(lambda offset: self.symbols.exists(act.section, offset), places):
+            start, _, name = self.symbols.around(act.section, offset)
+            self._add(act.section, start, name, how)
 
     def _add(self, section: int, offset: int, name: str, how: str) -> None:
         old = self.touched.get((section, offset, name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from struct import iter_unpack
 
-from rtlinker.elf.constants import SHF_EXECINSTR, SHF_WRITE
+from rtlinker.elf.constants import SHF_EXECINSTR, SHF_WRITE, STT_SECTION
 from rtlinker.facts import Fact
 from rtlinker.hot.escaping import PC_RELATIVE, is_jump, loads
 
@@ -33,8 +33,8 @@ _BEHIND = (4, 5, 6, 8)
 class Act(Fact):
     """What an instruction does: `kind`, to which place. `section` is 0 for another object's `name`, -1 for none.
 
-    `spread` says that an index is added to the place; `guessed` that the bytes may be no such instruction; `to` which
-    function of another object gets an address as its first argument.
+    `spread` says that an index or a distance is added to the place; `guessed` that the bytes may be no such
+    instruction; `to` which function of another object gets an address as its first argument.
     """
 
     kind: str
@@ -97,8 +97,8 @@ class Code:
         section, value, name = symbols.section(symbol), symbols.value(symbol), symbols.name(symbol)
         if section <= 0:
             return section, 0, name
-        if rule in SLOTS or rule in _THREAD:
-            return section, value, name
+        if rule in SLOTS or rule in _THREAD or symbols.type(symbol) != STT_SECTION:
+            return section, value, name  # a[i - 1] is written as `a - 4` and an index: whose it is, the symbol says
         return section, value + addend + (behind if rule in PC_RELATIVE else 0), name
 
     def is_constant(self, section: int) -> bool:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     from rtlinker.hot.instructions import Reference
 
-    Place = tuple[int, int, str]
+    Place = tuple[int, int, str, bool]
+    """Section, offset, name; and whether something was added to it."""
 
 _ARGUMENTS = frozenset(("rdi", "rsi", "rdx", "rcx", "r8", "r9"))  # psABI 3.2.3
 _KEPT = frozenset(("rbx", "rbp", "r12", "r13", "r14", "r15"))  # psABI 3.2.1: across calls
 _LOADING = frozenset(("lea", "mov", "movabs"))
 _COPYING = frozenset(("lea", "mov", "add"))
-_SHIFTED = frozenset(("add", "sub"))
+_SHIFTED = frozenset(("add", "sub", "inc", "dec"))
 _HARMLESS = frozenset(("cmp", "test"))
 _CLEARING = frozenset(("xor", "sub", "pxor"))
 _ROUNDS = 1000
@@ -92,16 +93,16 @@ class Reading:
             return
         named: list[Place] = []
         for site, reference in found:
-            place = self._code.place(reference, at + size - site)
+            place = (*self._code.place(reference, at + size - site), False)
             self._constants = self._constants or self._code.is_constant(place[0])
             kind, spread = self._done(instruction, site, reference)
             if kind == TAKEN:
                 named.append(place)
             else:
-                yield Act(kind, *place, spread)
+                yield Act(kind, *place[:3], spread)
         if not found:  # the assembler resolves addresses within a section itself
             named += [
-                (self._section, at + size + operand.mem.disp, "")
+                (self._section, at + size + operand.mem.disp, "", False)
                 for operand in instruction.operands
                 if operand.type == self._x86.X86_OP_MEM and instruction.reg_name(operand.mem.base) == "rip"
             ]
@@ -189,7 +190,7 @@ class Reading:
             source = register in operands[1:] and not cleared
             copied = bool(operands and operands[0]) and mnemonic in _COPYING
             if copied and (source or (pointing and mnemonic == "lea")):
-                after.add((operands[0], place))
+                after.add((operands[0], (*place[:3], place[3] or mnemonic != "mov")))
             elif (
                 (source and mnemonic not in _HARMLESS)
                 or (register in reads and not pointing and not quiet)
@@ -198,8 +199,11 @@ class Reading:
                 yield Act(TAKEN, *place)
             if pointing and mnemonic != "lea":
                 writing = any(operand.access & self._write or not operand.access for operand in pointing)
-                yield Act(WRITTEN if writing else READ, *place)
-            if register not in writes or (mnemonic in _SHIFTED and not cleared):
+                spread = place[3] or any(operand.mem.index for operand in pointing)
+                yield Act(WRITTEN if writing else READ, *place[:3], spread)
+            if mnemonic in _SHIFTED and register in writes and not cleared:
+                after.add((register, (*place[:3], True)))
+            elif register not in writes:
                 after.add((register, place))
         self._held = after
 

@@ -48,7 +48,8 @@ def test_what_constructors_of_c_write(compile, compiler, flags):
     assert named(found["first"]) == {"plain", "hidden", "deep"}
     assert found["first"].functions in (("first", "inner"), ("first",))
     assert {"table", "buffer", "mine", "foreign"} <= named(found["second"])
-    assert not {"plain", "hidden", "deep", "untouched", "where"} & named(found["second"], "written")
+    if "-fdata-sections" in flags:  # else the neighbours of an array with an index may be meant
+        assert named(found["second"]) == {"table", "buffer", "mine", "foreign"}
     assert found["second"].calls == ("outside",)
     assert named(found["third"]) == set()
     assert named(found["fourth"]) == {"by_callback"}
