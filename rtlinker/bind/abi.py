@@ -94,13 +94,28 @@ def _keep(found: dict[str, CType], name: str, ctype: CType) -> None:
 def record_changes(old: Mapping[str, CType], new: Mapping[str, CType]) -> dict[str, tuple[Change, ...]]:
     """The changes of the named records that both tables of `reachable_records` hold, without those that have none.
 
-    A record that is only declared on one side says nothing.
+    A record that is only declared on one side says nothing. Of several records of one name (`name#2`) those that both
+    sides have are set aside first, since their numbers depend on where each was met.
     """
     found = {}
-    for name in old.keys() & new.keys():
-        was, now = undressed(old[name])[0], undressed(new[name])[0]
-        if isinstance(was, Record) and isinstance(now, Record) and None not in (was.size, now.size):
-            changes = layout_changes(was, now)
+    before, after = _by_base(old), _by_base(new)
+    for base in before.keys() & after.keys():
+        was, now = before[base], after[base]
+        gone = [was[shape] for shape in was if shape not in now]
+        fresh = [now[shape] for shape in now if shape not in was]
+        for key, (left, right) in zip([base, *(f"{base}#{at}" for at in range(2, len(gone) + 1))], zip(gone, fresh)):
+            changes = layout_changes(left, right)
             if changes:
-                found[name] = changes
+                found[key] = changes
     return dict(sorted(found.items()))
+
+
+def _by_base(records: Mapping[str, CType]) -> dict[str, dict[str, Record]]:
+    """The complete records by name without number, and by shape."""
+    found: dict[str, dict[str, Record]] = {}
+    for name, ctype in records.items():
+        record = undressed(ctype)[0]
+        if isinstance(record, Record) and record.size is not None:
+            base, _, number = name.rpartition("#")
+            found.setdefault(base if number.isdecimal() else name, {})[shape_of(record)] = record
+    return found

@@ -92,7 +92,8 @@ class Record(CType):
     """A struct, union or class (`kind`). A `size` of None means that only its name is known.
 
     `source` is the tuple of members, or a function that gives it, or None. `trivial` is False for a C++ class that is
-    passed by reference to a copy (DW_CC_pass_by_reference, DWARF 5 section 5.7.1).
+    passed by reference to a copy (DW_CC_pass_by_reference, DWARF 5 section 5.7.1). `scope` is the namespaces and
+    classes around it, `std::map<int, int>`, where that was asked for; two records of one name may differ in it only.
     """
 
     kind: str
@@ -100,6 +101,7 @@ class Record(CType):
     size: int | None
     source: tuple[Member, ...] | Callable[[], tuple[Member, ...]] | None = None
     trivial: bool = True
+    scope: str = ""
 
     members = derived(_members)
     by_name = derived(_by_name)

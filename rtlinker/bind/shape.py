@@ -59,9 +59,15 @@ def undressed(ctype: CType) -> tuple[CType, str]:
 
 
 def record_name(ctype: CType) -> str:
-    """What a struct, union or class is known by: its tag, or the typedef that names it; empty if nothing does."""
+    """What a struct, union or class is known by: its tag, or the typedef that names it; empty if nothing does.
+
+    In C++ with the namespaces and classes around it, as far as the type knows them.
+    """
     inner, name = undressed(ctype)
-    return (inner.name or name) if isinstance(inner, Record) else ""
+    if not isinstance(inner, Record):
+        return ""
+    name = inner.name or name
+    return f"{inner.scope}::{name}" if inner.scope and name else name
 
 
 def shape_of(ctype: CType) -> str:

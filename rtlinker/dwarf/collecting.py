@@ -8,7 +8,7 @@ from rtlinker.dwarf.lines import files_of
 from rtlinker.dwarf.places import Place, Places
 from rtlinker.dwarf.program import CompileUnit, NamedFunction, NamedVariable, Program
 from rtlinker.dwarf.reader import Declarations
-from rtlinker.dwarf.scopes import Scopes
+from rtlinker.dwarf.scopes import Enclosing, Scopes
 from rtlinker.dwarf.sections import DebugSections
 from rtlinker.dwarf.split import split_part
 from rtlinker.dwarf.walk import walk
@@ -98,6 +98,10 @@ class _UnitReader:
         self.fact = CompileUnit(name, top.text(c.AT_PRODUCER) or "", top.number(c.AT_LANGUAGE) or 0)
         self.rows = walk(unit)
         self.scopes = Scopes(unit, self.rows, self.types, name)
+        enclosing = self.types.enclosing
+        if not isinstance(enclosing, Enclosing):
+            enclosing = self.types.enclosing = Enclosing(self.types)
+        enclosing.known[unit.section, unit.start] = self.scopes
         self.placed: set[int] = set()
         self.hidden: list[tuple[NamedVariable, int]] | None = None
 

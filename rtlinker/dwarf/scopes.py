@@ -11,6 +11,7 @@ from __future__ import annotations
 from rtlinker.bind.ctype import VOID, FunctionType, Parameter, declare
 from rtlinker.dwarf import constants as c
 from rtlinker.dwarf.entries import Entry
+from rtlinker.dwarf.walk import walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ class Scopes:
             return scope
         return (scope[0], function_in(symbol, root.text(c.AT_NAME) or ""))
 
+    def of_type(self, entry: Entry) -> str:
+        """The namespaces, classes and functions around a type, joined as C++ does; empty in C, and where unknown."""
+        if self.plain:
+            return ""
+        try:
+            return "::".join(self._path(self.rows.parents.get(self.root(entry).offset, 0))[1:])
+        except ValueError:  # the types of a function around it are being made of this one
+            return ""
+
     def _path(self, offset: int) -> tuple[str, ...]:
         found = self._found.get(offset)
         if found is None:
@@ -86,6 +96,22 @@ class Scopes:
         function = self.types.function(entry)
         bare = tuple(Parameter(None, parameter.type) for parameter in function.parameters)
         return name + declare(FunctionType(VOID, bare, function.variadic))[len("void") :]
+
+
+class Enclosing:
+    """Says what is around a type, in whatever unit it is described: units of types are read when one is met."""
+
+    def __init__(self, types: TypeReader) -> None:
+        self.types = types
+        self.known: dict[tuple[int, int], Scopes] = {}
+
+    def __call__(self, entry: Entry) -> str:
+        """See `Scopes.of_type`."""
+        unit = entry.unit
+        scopes = self.known.get((unit.section, unit.start))
+        if scopes is None:
+            scopes = self.known[unit.section, unit.start] = Scopes(unit, walk(unit), self.types, "")
+        return scopes.of_type(entry)
 
 
 def unnumbered(name: str) -> str:

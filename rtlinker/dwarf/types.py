@@ -46,6 +46,7 @@ class TypeReader:
         self.guard = guard
         self.made: dict[object, CType] = {}
         self.making: set[object] = set()
+        self.enclosing: Callable[[Entry], str] = lambda entry: ""
 
     def of(self, entry: Entry) -> CType:
         """The type that DW_AT_type of this entry, or of what it specifies, refers to; void without one."""
@@ -109,17 +110,18 @@ class TypeReader:
             return Typedef("nullptr_t", Pointer(VOID))
         return Refused(name, entry.number(c.AT_BYTE_SIZE), _FOREIGN)
 
-    def record(self, entry: Entry) -> CType:
+    def record(self, entry: Entry, scope: str = "") -> CType:
         """A struct, union or class, whose members are read when somebody asks."""
         if c.AT_SIGNATURE in entry.attributes:  # DWARF 5 section 5.7.1: the type is in a type unit
             full = self.find(entry.attributes[c.AT_SIGNATURE])
             if full is not None and full.tag in _KINDS:
-                return self.record(full)
+                return self.record(full, self.enclosing(entry))
         name, kind = entry.text(c.AT_NAME), _KINDS[entry.tag]
+        scope = scope or self.enclosing(entry)
         if c.AT_DECLARATION in entry.attributes:
-            return Record(kind, name, None)
+            return Record(kind, name, None, scope=scope)
         size = entry.number(c.AT_BYTE_SIZE) or 0
-        return Record(kind, name, size, lambda: self.guard(lambda: self.members(entry)), is_trivial(entry, name))
+        return Record(kind, name, size, lambda: self.guard(lambda: self.members(entry)), is_trivial(entry, name), scope)
 
     def members(self, entry: Entry) -> tuple[Member, ...]:
         """Members and base classes, with their offsets."""

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from rtlinker.bind.abi import reachable_records, record_changes
 from rtlinker.bind.ctype import declare, plain, size_of
 from rtlinker.dwarf.program import read_program
 from rtlinker.elf.object import COMMON
@@ -145,6 +146,37 @@ def test_an_enumeration_in_a_type_unit_has_its_size_and_values(build, compiler):
     program, _ = described(build(source, compiler, "-fdebug-types-section", ".cc"))
     ctype = plain(program.variables[0].type)
     assert (ctype.size, ctype.values, ctype.signed) == (1, (("on", 3), ("off", 5)), False)
+
+
+@pytest.mark.parametrize("flags", ["-O0", "-O2 -gdwarf-4", "-O0 -fdebug-types-section"])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_records_of_one_name_are_known_by_what_encloses_them(build, compiler, flags):
+    source = """namespace a { struct S { int i; struct in { char c; } inner; }; }
+    namespace b { struct S { double d; }; } struct S { long l; }; a::S one; b::S two; S three; %s
+    int f(a::S *x, b::S *y, S *z) { struct local { int v; } l = {3}; return x->i + y->d + z->l + l.v; }"""
+    old, _ = described(build(source % "", compiler, flags, ".cc"))
+    (function,) = [each for each in old.functions if each.name == "f"]
+    assert {*reachable_records(function.type)} == {"a::S", "b::S", "S", "a::S::in"}
+    new, _ = described(build("#include <vector>\n#include <map>\n" + source % "std::map<int, a::S> more;", compiler,
+                             flags, ".cc"))  # fmt: skip
+    for name in ("one", "two", "three"):
+        tables = [reachable_records(named(program.variables, name).type) for program in (old, new)]
+        assert tables[0].keys() == tables[1].keys()
+        assert record_changes(*tables) == {}
+
+
+def test_templates_of_one_name_are_told_apart(build):
+    source = """#include <vector>
+    struct part { int x; }; %s std::vector<int> numbers; std::vector<part> parts; int f() { return numbers.size(); }"""
+    old, _ = described(build(source % "", "gcc", "", ".cc"))
+    extra = "struct other { double d; }; std::vector<other> others; std::vector<double> first;"
+    new, _ = described(build(source % extra, "gcc", "", ".cc"))
+    tables = []
+    for program in (old, new):
+        tables.append({})
+        for variable in reversed(program.variables):
+            tables[-1].update(reachable_records(variable.type))
+    assert record_changes(*tables) == {}
 
 
 @pytest.mark.parametrize("compiler", COMPILERS)
