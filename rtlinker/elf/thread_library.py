@@ -17,6 +17,7 @@ from struct import pack
 
 from rtlinker.elf.constants import EM_X86_64, ET_DYN, STB_GLOBAL, STT_TLS
 from rtlinker.facts import Fact
+from rtlinker.hashes import sysv_hash_of
 from rtlinker.units import PAGE, align_up
 
 TYPE_CHECKING = False
@@ -64,7 +65,8 @@ def thread_library(
     """The library's bytes, and where in it the answers lie, 16 bytes each, in the order of the questions.
 
     It has a block of `size` bytes (0: none) beginning with `initial`, named `symbol`; `needed` are the libraries in
-    which ld.so looks for the symbols of the questions, after the global scope.
+    which ld.so looks for the symbols of the questions: before the global scope if the library is opened with
+    RTLD_DEEPBIND (dlopen(3)), else after it.
     """
     own = symbol, "", ""
     references = [own, *dict.fromkeys([question.reference for question in questions if question.reference != own])]
@@ -110,8 +112,12 @@ class _Strings:
     def add(self, text: str) -> int:
         """Append a text; where it starts."""
         at = len(self.content)
-        self.content += text.encode("utf-8", "surrogateescape") + b"\0"
+        self.content += _encoded(text) + b"\0"
         return at
+
+
+def _encoded(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _versions(references: Sequence[Reference], strings: _Strings) -> dict[str, bytes]:
@@ -125,17 +131,8 @@ def _versions(references: Sequence[Reference], strings: _Strings) -> dict[str, b
     for number, (library, version) in enumerate(wanted):
         following = 32 if number + 1 < len(wanted) else 0
         needs += pack("<HHIII", 1, 1, strings.add(library), 16, following)
-        needs += pack("<IHHII", _hash(version), 0, 2 + number, strings.add(version), 0)
+        needs += pack("<IHHII", sysv_hash_of(_encoded(version)), 0, 2 + number, strings.add(version), 0)
     return {"versions": pack(f"<{len(of_symbols)}H", *of_symbols), "needs": needs}
-
-
-def _hash(name: str) -> int:
-    """The hash of a name by which ld.so compares versions first (gABI, Hash Table)."""
-    value = 0
-    for byte in name.encode("utf-8", "surrogateescape"):
-        value = (value << 4) + byte
-        value = (value ^ (value & 0xF0000000) >> 24) & 0x0FFFFFFF
-    return value
 
 
 def _relocations(questions: Sequence[Question], references: Sequence[Reference], words: int) -> bytes:

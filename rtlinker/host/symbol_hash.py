@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from rtlinker.hashes import sysv_hash_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +54,6 @@ def gnu_hash_of(name: bytes) -> int:
     for byte in name:
         code = code * 33 + byte & 0xFFFFFFFF
     _last_hash = (name, code)
-    return code
-
-
-def sysv_hash_of(name: bytes) -> int:
-    """The hash of DT_HASH (gABI chapter 5, "Hash Table")."""
-    code = 0
-    for byte in name:
-        code = (code << 4) + byte
-        high = code & 0xF0000000
-        code = (code ^ high >> 24) & ~high
     return code
 
 
