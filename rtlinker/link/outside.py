@@ -14,7 +14,6 @@ from struct import iter_unpack
 
 from rtlinker.errors import RelocationError
 from rtlinker.facts import Fact
-from rtlinker.host.demangle import readable
 from rtlinker.link.resolution import Key, Resolution
 from rtlinker.link.scan import Demand
 from rtlinker.link.scope import Definition
@@ -68,8 +67,7 @@ def look_outside(resolution: Resolution, demand: Demand, scope: Scope, beyond: C
         elif known.kind == "data" and 0 < known.size <= LARGEST_MIRROR and _is_steady(known):
             mirrors[key] = known
             if known.writable:
-                name = readable(known.name)
-                notes.append(f"{name} of {known.provider} is out of reach: a copy made now is read instead")
+                notes.append(f"{known.name} of {known.provider} is out of reach: a copy made now is read instead")
         elif known.kind == "data":
             raise _too_far(resolution, known)
     return Outside(frozenset(stubs), mirrors, tuple(notes), _sizes(demand, scope))
@@ -93,9 +91,7 @@ def _sizes(demand: Demand, scope: Scope) -> dict[Key, int]:
 
 
 def _too_far(resolution: Resolution, definition: Definition) -> RelocationError:
-    full, name = readable(definition.name), definition.name
-    shown = name if full == name else f"{full} ({name})"
-    target = f"{shown} = {definition.address:#x} ({definition.provider}, data that can change)"
+    target = f"{definition.name} = {definition.address:#x} ({definition.provider}, data that can change)"
     site, rule = _first_direct_site(resolution, definition)
     hint = "compile with -fPIC (-fPIE may do), or link a static archive that has it"
     return RelocationError("data outside of the link is out of reach", site, rule, target, hint=hint)

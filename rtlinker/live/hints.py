@@ -1,9 +1,9 @@
-"""What to do about an undefined symbol: who has it, or what it may have been meant to be."""
+"""What errors of linking learn from the process: who has an undefined symbol, and what C++ calls a name."""
 
 from __future__ import annotations
 
-from rtlinker.errors import SHOWN, UndefinedSymbolsError
-from rtlinker.host.demangle import demangle
+from rtlinker.errors import SHOWN, RelocationError, UndefinedSymbolsError
+from rtlinker.host.demangle import demangle, readable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,18 @@ def add_hints(error: UndefinedSymbolsError, archives: Sequence[Source]) -> None:
             symbol.hint = _library_hint(libraries[base])
     for symbol in symbols:
         symbol.readable = demangle
+
+
+def make_readable(error: RelocationError) -> None:
+    """Show the symbol and the function of a relocation as people write them, where libstdc++ is loaded."""
+    symbol, blank, rest = error.target.partition(" ")
+    full = readable(symbol)
+    if full != symbol:
+        error.target = f"{full} ({symbol}){blank}{rest}"
+    place, within, function = error.site.rpartition(") in ")
+    error.site = place + within + readable(function)
+    shown = {"target": error.target, "site": error.site}
+    error.facts = tuple([(label, shown.get(label, text)) for label, text in error.facts])
 
 
 def preload_hint(library: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.errors import UndefinedSymbolsError
+from rtlinker.errors import RelocationError, UndefinedSymbolsError
 from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Inputs, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python
@@ -83,6 +83,15 @@ class LinkingCollector(Collector):
         for live in self.images:
             live.scope.used = False
         inputs = self._inputs(roots)
+        try:
+            return self._link_inputs(inputs, undo)
+        except RelocationError as error:
+            from rtlinker.live.hints import make_readable
+
+            make_readable(error)  # now: undoing closes a libstdc++ that was opened for this link
+            raise
+
+    def _link_inputs(self, inputs: Inputs, undo: UndoStack) -> Image:
         try:
             return link(inputs, self._place(undo))
         except UndefinedSymbolsError as error:

@@ -81,3 +81,12 @@ def test_the_link_knows_no_process(module):
         for alias in node.names
     } | {(node.module or "").partition(".")[0] for node in ast.walk(module.tree) if isinstance(node, ast.ImportFrom)}
     assert not names & {"ctypes", "mmap", "os", "sys", "pathlib", "subprocess", "socket"}
+
+
+@pytest.mark.parametrize(
+    "module", [module for module in modules() if module.room == "link"], ids=lambda module: module.name
+)
+def test_the_link_asks_the_process_only_through_scope_and_place(module):
+    """All of host/ acts on the process or reads it, so nothing of it is an exception."""
+    asked = [f"{name}, line {line}" for name, line in imports(module) if name.split(".")[1:2] == ["host"]]
+    assert not asked, f"{module.path.name} imports {asked}"
