@@ -38,21 +38,28 @@ def examine(definition: Definition) -> Definition:
 PROCESS = "this process"
 
 
-ITERATE = "dl_iterate_phdr"
+def _iterate() -> int:
+    """What walks along what is loaded."""
+    from rtlinker.live.listed import iterate_address
+
+    return iterate_address()
 
 
-def _replaced(name: str) -> Definition:
-    """What linked code gets for functions of libc that know loaded libraries only.
-
-    One counts the destructors that threads run when they end, the other walks along what is loaded.
-    """
-    if name == ITERATE:
-        from rtlinker.live.listed import iterate_address
-
-        return Definition(name, iterate_address(), "rtlinker", "function")
+def _register_exit() -> int:
+    """What counts the destructors that threads run when they end."""
     from rtlinker.live.thread_exit import register_exit_address
 
-    return Definition(name, register_exit_address(), "rtlinker", "function")
+    return register_exit_address()
+
+
+REPLACED = {"dl_iterate_phdr": _iterate, THREAD_EXIT: _register_exit, f"{THREAD_EXIT}_impl": _register_exit}
+"""Functions of libc that know loaded libraries only, each with the address of what linked code gets in its place."""
+
+
+def _replacement(name: str) -> Definition | None:
+    """Ours, for a name of REPLACED."""
+    address = REPLACED.get(name)
+    return Definition(name, address(), "rtlinker", "function") if address is not None else None
 
 
 class ProcessScope:
@@ -65,8 +72,9 @@ class ProcessScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; a thread-local one has no address, and only thread-local sites can use it."""
-        if name == ITERATE or name.startswith(THREAD_EXIT):
-            return _replaced(name)
+        ours = _replacement(name)
+        if ours is not None:
+            return ours
         address = dynamic.find_symbol(name, version)
         if address is not None:
             return self._not_thread_local(Definition(name, address, PROCESS), version)
@@ -143,8 +151,9 @@ class LibraryScope:
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """What dlsym says for this library."""
-        if name == ITERATE or name.startswith(THREAD_EXIT):
-            return _replaced(name)
+        ours = _replacement(name)
+        if ours is not None:
+            return ours
         address = dynamic.find_symbol(name, version, self.handle)
         if address is None:
             return None
