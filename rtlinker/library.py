@@ -8,7 +8,7 @@ from rtlinker.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.live.collect import LOCK
-from rtlinker.live.found import Found, room
+from rtlinker.live.found import Found, Named, room
 from rtlinker.live.linker import leave
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rtlinker.live.linker import LinkerCore
 
 
-class Library:
+class Library(Named):
     """What `load` gives back: functions and data of the loaded objects, by name.
 
     `library.add(2, 3)` calls a function with the types that its debug information tells; `library["counter"].value`
@@ -63,14 +63,6 @@ class Library:
     def notes(self) -> tuple[str, ...]:
         """What the link wants its user to know, such as data that is read through a copy."""
         return tuple(self._linker.notes)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except UndefinedSymbolsError as error:
-            raise AttributeError(str(error)) from None
 
     def __getitem__(self, name: str) -> Any:
         """The function or datum of that name; raises UndefinedSymbolsError when there is none."""

@@ -8,6 +8,7 @@ from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.facts import Fact
 from rtlinker.haskell.names import Name
 from rtlinker.live.collect import LOCK
+from rtlinker.live.found import Named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Value(Fact):
     address: int
 
 
-class Module:
+class Module(Named):
     """What `Runtime.load` gives back: functions, actions and values of the loaded modules, by name.
 
     `module.double(21)` calls a function, `module.greet("you")` one that gives an IO action, and runs that; a value
@@ -122,14 +123,6 @@ class Module:
 
         made = self.handle(spelling)
         return made if isinstance(made, HaskellFunction) else self.machine.values.value(made)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(name)
-        try:
-            return self[name]
-        except UndefinedSymbolsError as error:
-            raise AttributeError(str(error)) from None
 
     def __dir__(self) -> Iterable[str]:
         return sorted({*super().__dir__(), *[name.name for name in self._values.values() if name.name.isidentifier()]})

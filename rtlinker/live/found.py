@@ -1,12 +1,14 @@
-"""Where a name of a library is."""
+"""Where a name of a library is, and names as attributes of what has them."""
 
 from __future__ import annotations
 
+from rtlinker.errors import UndefinedSymbolsError
 from rtlinker.link.resolution import Common, InObject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from rtlinker.elf.object import Object, Symbol
     from rtlinker.live.install import LiveImage
@@ -52,3 +54,20 @@ def room(object: Object, symbol: Symbol) -> int:
         if section == symbol.section and values[at] > symbol.value
     ]
     return min([end, *later]) - symbol.value
+
+
+class Named:
+    """What has things by name (`named["add"]`), which are its attributes, too (`named.add`)."""
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, name: str) -> Any:
+            """What has this name; raises UndefinedSymbolsError when nothing has."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):  # Python asks for these; no object means its own by them
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except UndefinedSymbolsError as error:
+            raise AttributeError(str(error)) from None
