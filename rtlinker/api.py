@@ -76,11 +76,11 @@ def load(
         for library in libraries:
             linker.load(library_path(library, directories), shared=True)
         linker.resolve(start=start)
+        shown = [path if isinstance(path, (str, os.PathLike)) else "<bytes>" for path in paths]
+        return Library(linker, ", ".join(os.path.basename(path) for path in shown) or "nothing")  # noqa: PTH119
     except BaseException:
         linker.close()
         raise
-    shown = [path if isinstance(path, (str, os.PathLike)) else "<bytes>" for path in paths]
-    return Library(linker, ", ".join(os.path.basename(path) for path in shown) or "nothing")  # noqa: PTH119
 
 
 def _check(symbols: object, **several: object) -> None:

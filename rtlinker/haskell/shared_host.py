@@ -54,11 +54,10 @@ class SharedHost:
         if paths:
             try:
                 content, _ = thread_library(b"", 0, 1, "", (), paths)
-                handle, _ = open_written_library(content, next(serial), visible=True)
+                open_written_library(content, next(serial), self._handles, visible=True)
             except OSError as error:
                 shown = [("packages", ", ".join(package.id for package in missing)), ("reason", str(error))]
                 raise LinkError("haskell libraries cannot be opened", shown) from None
-            self._handles.append(handle)
         self._there.update(package.id for package in missing)
 
     def _path(self, package: Package) -> str:
@@ -86,4 +85,3 @@ class SharedHost:
         """Close the libraries. Not once the runtime was started: it has threads, and cannot start a second time."""
         self.linker.close()
         dynamic.close_libraries(self._handles)
-        self._handles.clear()

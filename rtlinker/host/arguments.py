@@ -8,7 +8,8 @@ size of a page.
 from __future__ import annotations
 
 import ctypes
-import os
+
+from rtlinker.host.one_step import read_whole, with_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,10 +48,6 @@ def _until_null(address: int | None) -> list[int]:
 def _auxiliary_vector() -> list[int]:
     """Pairs of type and value up to AT_NULL's (getauxval(3)); AT_NULL's alone where /proc does not tell."""
     try:
-        file = os.open("/proc/self/auxv", os.O_RDONLY | os.O_CLOEXEC)
+        return [*memoryview(with_file("/proc/self/auxv", read_whole)).cast("Q")]
     except OSError:
         return [0, 0]
-    try:
-        return [*memoryview(os.read(file, 4096)).cast("Q")]
-    finally:
-        os.close(file)

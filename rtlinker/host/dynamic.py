@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.host import libc, memory
+from rtlinker.host.one_step import act, once, take_back
 from rtlinker.units import PAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+
+    from rtlinker.host.one_step import Push
 
 RTLD_DEFAULT = None
 RTLD_LAZY, RTLD_NOW, RTLD_NOLOAD, RTLD_DEEPBIND = 0x1, 0x2, 0x4, 0x8
@@ -29,26 +32,26 @@ def find_symbol(name: str, version: str | None = None, handle: int | None = RTLD
     return found
 
 
-def open_library(path: str, visible: bool = True, own_first: bool = False) -> int:
+def open_library(path: str, visible: bool = True, own_first: bool = False, opened: list[int] | None = None) -> int:
     """The handle of a library, loaded if it was not. `visible`: its names join the global scope.
 
-    `own_first`: its references are looked for in itself and what it needs before the global scope.
+    `own_first`: its references are looked for in itself and what it needs before the global scope. The handle is the
+    last of `opened` as soon as there is one.
 
     Raises OSError with the dynamic linker's own words.
     """
     libc.dlerror()  # forget older errors; and binding it later would overwrite the one we want
-    handle: int | None = libc.dlopen(
-        path.encode("utf-8", "surrogateescape"),
-        RTLD_NOW | (RTLD_GLOBAL if visible else 0) | (RTLD_DEEPBIND if own_first else 0),
-    )
+    mode = RTLD_NOW | (RTLD_GLOBAL if visible else 0) | (RTLD_DEEPBIND if own_first else 0)
+    opened = [] if opened is None else opened
+    handle: int | None = act(opened, libc.dlopen, path.encode("utf-8", "surrogateescape"), mode)
     if not handle:
         raise OSError((libc.dlerror() or b"dlopen failed").decode("utf-8", "replace"))
     return handle
 
 
-def loaded_library(soname: str) -> int | None:
-    """The handle of a library that the process has loaded already, to be closed again; None when it has not."""
-    handle: int | None = libc.dlopen(soname.encode("utf-8", "surrogateescape"), RTLD_LAZY | RTLD_NOLOAD)
+def loaded_library(soname: str, opened: list[int]) -> int | None:
+    """The handle of a library that the process has loaded already, also in `opened`; None when it has not."""
+    handle: int | None = act(opened, libc.dlopen, soname.encode("utf-8", "surrogateescape"), RTLD_LAZY | RTLD_NOLOAD)
     return handle
 
 
@@ -75,18 +78,22 @@ It is machine code because a callback in Python can deadlock: see `host.library_
 _counter: list[tuple[memory.Reservation, ctypes.c_uint64]] = []
 
 
+def _make_counter(push: Push) -> tuple[memory.Reservation, ctypes.c_uint64]:
+    page = memory.Reservation(PAGE, PAGE)
+    push(page.release)
+    page.take(low=False)
+    code = bytes.fromhex("".join([code for code, _ in COUNT]))
+    page.view[: len(code)] = code
+    page.protect(0, PAGE, "r-x")
+    return page, ctypes.c_uint64()
+
+
 def libraries_added() -> int:
     """How many libraries the dynamic linker has loaded so far: as long as it stays the same, none has come.
 
     It costs a twentieth of asking for one (dl_iterate_phdr(3), dlpi_adds).
     """
-    if not _counter:
-        page = memory.reserve(PAGE, PAGE, low=False)
-        code = bytes.fromhex("".join([code for code, _ in COUNT]))
-        page.view[: len(code)] = code
-        page.protect(0, PAGE, "r-x")
-        _counter.append((page, ctypes.c_uint64()))
-    page, adds = _counter[0]
+    page, adds = once(_counter, _make_counter)
     libc.dl_iterate_phdr(page.address, ctypes.addressof(adds))
     return adds.value
 
@@ -96,10 +103,10 @@ def close_library(handle: int) -> None:
     libc.dlclose(handle)
 
 
-def close_libraries(handles: Iterable[int]) -> None:
-    """Undo one `open_library` for each handle, the last one first."""
-    for handle in reversed([*handles]):
-        libc.dlclose(handle)
+def close_libraries(opened: list[int]) -> None:
+    """Undo one `open_library` for each handle, the last one first; none is left in the list."""
+    while opened:
+        take_back(opened, -1, libc.dlclose)
 
 
 def base_of(handle: int) -> int:
@@ -114,10 +121,8 @@ def keep_library(path: str) -> None:
 
 def is_open(soname: str) -> bool:
     """Whether the process has this library, by the name that its users ask for, already; it is not opened by asking."""
-    handle = libc.dlopen(soname.encode("utf-8", "surrogateescape"), RTLD_LAZY | RTLD_NOLOAD)
-    if handle:
-        libc.dlclose(handle)
-    return bool(handle)
+    found = map(libc.dlopen, (soname.encode("utf-8", "surrogateescape"),), (RTLD_LAZY | RTLD_NOLOAD,))
+    return bool([*map(libc.dlclose, filter(None, found))])
 
 
 def is_in_library(address: int) -> bool:

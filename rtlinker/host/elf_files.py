@@ -10,6 +10,7 @@ import os
 import struct
 
 from rtlinker.host import symbol_tables
+from rtlinker.host.one_step import with_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,15 +26,9 @@ ET_DYN = 3
 def map_elf(path: str | bytes) -> mmap.mmap | None:
     """The file's bytes, mapped for as long as the result is referred to; None if it is not ELF for x86-64."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        data = with_file(path, lambda file: mmap.mmap(file, 0, prot=mmap.PROT_READ), os.O_NONBLOCK)
     except (OSError, ValueError):
         return None
-    try:
-        data = mmap.mmap(file, 0, prot=mmap.PROT_READ)
-    except (OSError, ValueError):
-        return None
-    finally:
-        os.close(file)
     is_ours = len(data) >= 64 and data[:6] == b"\x7fELF\2\1" and data[18:20] == EM_X86_64.to_bytes(2, "little")
     return data if is_ours else None
 

@@ -12,11 +12,14 @@ import ctypes
 import os
 
 from rtlinker.host import dynamic, libc
+from rtlinker.host.one_step import act, once
 from rtlinker.units import PAGE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from rtlinker.host.one_step import Push
 
 ITERATE = (
     ("f3 0f 1e fa", "endbr64"),
@@ -59,7 +62,7 @@ class ProgramHeader(ctypes.Structure):
     )
 
 
-class _Listed(ctypes.Structure):
+class Listed(ctypes.Structure):
     """struct dl_phdr_info (dl_iterate_phdr(3))."""
 
     _fields_ = (
@@ -71,19 +74,19 @@ class _Listed(ctypes.Structure):
     )
 
 
-_table: ctypes.Array[ctypes.c_uint64] | None = None
-_images: list[_Listed] = []
+_tables: list[ctypes.Array[ctypes.c_uint64]] = []
+"""The table, once it is made."""
+_images: list[Listed] = []
 _arrays: list[object] = []
 """Every list there was: a thread may still be walking along an old one."""
 
 
 def iterate_address() -> int:
     """The absolute address of our dl_iterate_phdr; valid for the life of the process."""
-    global _table
-    if _table is None:
-        _table = _make()
+    table = once(_tables, _make)
+    if not table[1]:
         _publish()
-    return ctypes.addressof(_table) - PAGE
+    return ctypes.addressof(table) - PAGE
 
 
 def program_header(sort: int, flags: int, address: int, sizes: tuple[int, int], align: int) -> ProgramHeader:
@@ -91,44 +94,53 @@ def program_header(sort: int, flags: int, address: int, sizes: tuple[int, int], 
     return ProgramHeader(sort, flags, 0, address, address, *sizes, align)
 
 
-def list_image(address: int, name: str, headers: Sequence[ProgramHeader], module: int) -> Callable[[], None]:
-    """Show an image to callers of `dl_iterate_phdr`; what comes back takes it away again.
+def entry(address: int, name: str, headers: Sequence[ProgramHeader], module: int) -> Listed:
+    """What is told of an image.
 
     `address` is what is added to the headers' addresses, `module` the number of its thread-local block, or 0.
     """
     array = (ProgramHeader * len(headers))(*headers)
-    listed = _Listed(address, name.encode("utf-8", "surrogateescape"), array, len(headers), 0, 0, module, 0)
+    return Listed(address, name.encode("utf-8", "surrogateescape"), array, len(headers), 0, 0, module, 0)
+
+
+def show(listed: Listed) -> None:
+    """Have callers of `dl_iterate_phdr` see an image."""
     _images.append(listed)
     _publish()
 
-    def forget() -> None:
-        _images.remove(listed)
-        _publish()
 
-    return forget
+def hide(listed: Listed) -> None:
+    """Undo `show`, if it was done."""
+    if listed in _images:
+        _images.remove(listed)
+    _publish()
 
 
 def _publish() -> None:
     """Have ITERATE walk along `_images` as they are now."""
-    if _table is not None:
+    if _tables:
         array = (ctypes.c_uint64 * (len(_images) + 1))(*map(ctypes.addressof, _images))
         _arrays.append((array, tuple(_images)))
-        _table[1] = ctypes.addressof(array)
+        _tables[0][1] = ctypes.addressof(array)
 
 
-def _make() -> ctypes.Array[ctypes.c_uint64]:
+def _make(push: Push) -> ctypes.Array[ctypes.c_uint64]:
     """The table, behind the code. The code comes from a memfd: hardened processes make no written page executable."""
     size = 2 * PAGE
-    start: int = libc.mmap(None, size, 3, 0x22, -1, 0)  # readable and writable, private and anonymous
-    if start in {None, (1 << 64) - 1}:
+    pages: list[int] = []
+    push(lambda: [*map(libc.munmap, pages, (size,))])
+    start = act(pages, libc.mmap, None, size, 3, 0x22, -1, 0)  # readable and writable, private and anonymous
+    if start is None:
         raise libc.fail("mmap")
-    file = os.memfd_create("rtlinker", os.MFD_CLOEXEC)
+    files: list[int] = []
+    closing = map(os.close, files)
     try:
+        file = act(files, os.memfd_create, "rtlinker", os.MFD_CLOEXEC)
         os.write(file, bytes.fromhex("".join(row[0] for row in ITERATE)))
         if libc.mmap(start, PAGE, 5, 0x12, file, 0) != start:  # readable and executable, private and fixed
             raise libc.fail("mmap")
     finally:
-        os.close(file)
+        _ = [*closing]
     table = (ctypes.c_uint64 * len(POINTERS)).from_address(start + PAGE)
     table[0] = dynamic.find_symbol("dl_iterate_phdr") or 0
     return table

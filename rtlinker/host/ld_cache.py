@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import struct
 
+from rtlinker.host.one_step import read_whole, with_file
+
 MAGIC = b"glibc-ld.so.cache1.1"
 FLAGS_X86_64 = 0x0303
 """FLAG_X8664_LIB64 | FLAG_ELF_LIBC6: what ldconfig notes for an x86-64 library of this C library."""
@@ -23,7 +25,7 @@ def cached_libraries(path: str = PATH) -> list[tuple[str, str]]:
     A soname can come several times, with builds for newer processors first.
     """
     try:
-        raw = read_whole(path)
+        raw = with_file(path, read_whole)
     except OSError:
         return []
     return parse_cache(raw)
@@ -43,18 +45,6 @@ def parse_cache(raw: bytes) -> list[tuple[str, str]]:
             if all(pair):
                 found.append(pair)
     return found
-
-
-def read_whole(path: str) -> bytes:
-    """The bytes of a file. Raises OSError."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        parts = []
-        while part := os.read(file, 1 << 20):
-            parts.append(part)
-        return b"".join(parts)
-    finally:
-        os.close(file)
 
 
 def _string(raw: bytes, at: int) -> str:

@@ -25,6 +25,7 @@ _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "dlvsym": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)),
     "pthread_self": (ctypes.c_size_t, ()),
     "pthread_key_create": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
+    "pthread_key_delete": (ctypes.c_int, (ctypes.c_uint,)),
     "dladdr": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "dl_iterate_phdr": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "free": (None, (ctypes.c_void_p,)),

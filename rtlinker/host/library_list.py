@@ -10,6 +10,8 @@ import ctypes
 import os
 import struct
 
+from rtlinker.host.one_step import act
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -40,6 +42,8 @@ _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.mmap.restype = ctypes.c_void_p
 _libc.dl_iterate_phdr.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 _collector: Any = None
+_pages: list[int] = []
+"""Where COLLECT is; an interrupt may leave it there without a collector, and the next one gets its own."""
 
 
 def library_records(capacity: int) -> list[tuple[int, ...]]:
@@ -63,19 +67,18 @@ def library_records(capacity: int) -> list[tuple[int, ...]]:
 def _native_collector() -> Any:
     """The address of COLLECT in executable memory, kept for the life of the process; None where that is refused."""
     code = bytes.fromhex("".join(row[0] for row in COLLECT))
+    files: list[int] = []
+    closing = map(os.close, files)
     try:
         # a memfd, since hardened processes refuse mprotect from writable to executable
-        file = os.memfd_create("rtlinker-collect", os.MFD_CLOEXEC)
+        file = act(files, os.memfd_create, "rtlinker-collect", os.MFD_CLOEXEC)
+        os.write(file, code)
+        address = act(_pages, _libc.mmap, None, 4096, 5, 2, file, 0)
     except (OSError, AttributeError):
         return None
-    try:
-        os.write(file, code)
-        address = _libc.mmap(None, 4096, 5, 2, file, 0)
-    except OSError:
-        return None
     finally:
-        os.close(file)
-    return None if address in (None, (1 << 64) - 1) else ctypes.c_void_p(address)
+        _ = [*closing]
+    return None if address is None else ctypes.c_void_p(address)
 
 
 def _python_collector() -> Any:

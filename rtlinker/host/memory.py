@@ -8,15 +8,18 @@ MAP_FIXED_NOREPLACE, which never replaces somebody else's mapping (mmap(2), Linu
 
 from __future__ import annotations
 
-import ctypes
 from ctypes import c_char
 
 from rtlinker.host import libc
+from rtlinker.host.one_step import act, take_back
 from rtlinker.units import GIB, MIB, PAGE, align_up
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 MAP_PRIVATE, MAP_ANONYMOUS, MAP_32BIT, MAP_NORESERVE, MAP_FIXED_NOREPLACE = 0x2, 0x20, 0x40, 0x4000, 0x100000
-MAP_FAILED = ctypes.c_void_p(-1).value
 
 LOWEST = 64 * 1024
 """The lowest address an image is put at: below is vm.mmap_min_addr's."""
@@ -32,18 +35,34 @@ _PROTECTIONS = {"r-x": PROT_READ | PROT_EXEC, "r--": PROT_READ, "rw-": PROT_READ
 
 
 class Reservation:
-    """Pages of this process, readable and writable until protected.
+    """Pages of this process, readable and writable until protected; none before `take`.
 
-    `address` is absolute, `size` in bytes; `view` shows the bytes and is valid until `release`.
+    It is made before it has pages, so that `release` can be left with whoever undoes first. `address` is absolute and
+    a multiple of `align`, a power of two; `size` in bytes; `view` shows the bytes and is valid until `release`.
     """
 
-    __slots__ = ("_mapped", "address", "size", "view")
+    __slots__ = ("_mapped", "_wanted", "address", "align", "size", "view")
 
-    def __init__(self, address: int, size: int, mapped: tuple[int, int]) -> None:
-        self.address = address
+    def __init__(self, size: int, align: int) -> None:
+        self.address = 0
         self.size = size
-        self._mapped = mapped
-        self.view = memoryview((c_char * size).from_address(address)).cast("B")
+        self.align = align
+        self.view = memoryview(b"")
+        self._wanted = size + (align - PAGE if align > PAGE else 0)
+        self._mapped: list[int] = []
+
+    def take(self, low: bool, reach: tuple[int, ...] = (), span: int | None = None) -> Self:
+        """Get the pages: zeroed, in the low 2 GiB if `low`, else near the libraries and, if it can be, all of `reach`.
+
+        Only the first `span` bytes have to be near `reach`. Raises MemoryError when there is no such place; a target
+        in `reach` that no place can serve is left to the caller, who will find it out of range.
+        """
+        if self._wanted >= HIGH_END:
+            raise MemoryError(f"no process has room for an image of {self.size:#x} bytes")
+        start = self._low() if low else self._high(reach, span)
+        self.address = align_up(start, self.align)
+        self.view = memoryview((c_char * self.size).from_address(self.address)).cast("B")
+        return self
 
     def protect(self, offset: int, size: int, letters: str) -> None:
         """Give `size` bytes from `offset` (page-aligned) the protection `r-x`, `r--` or `rw-`."""
@@ -60,82 +79,65 @@ class Reservation:
                 raise libc.fail("munmap")
 
     def release(self) -> None:
-        """Give the pages back. Nothing may use the address or the view afterwards."""
-        start, size = self._mapped
-        if size:
-            self._mapped = start, 0
-            if libc.munmap(start, size):
-                raise libc.fail("munmap")
+        """Give the pages back, if there are any. Nothing may use the address or the view afterwards."""
+        while self._mapped:
+            self._unmap(-1)
+
+    def _low(self) -> int:
+        start = self._map(0, MAP_32BIT)
+        if start is not None and start + self._wanted > LOW_END:
+            self._unmap(-1)
+            start = None
+        if start is None:
+            start = self._first_gap(LOWEST, LOW_END, self._wanted)
+        if start is None:
+            raise MemoryError(f"no room for an image of {self.size:#x} bytes in the low 2 GiB")
+        return start
+
+    def _high(self, reach: tuple[int, ...], span: int | None) -> int:
+        start = self._map(0, 0)
+        if start is None:
+            raise MemoryError(f"no memory for an image of {self.size:#x} bytes")
+        near = self._wanted if span is None else self._wanted - self.size + span
+        if _near(start, near, reach):
+            return start
+        lowest, highest = max(max(reach) - REACH, LOWEST), min(reach) + REACH
+        better = self._first_gap(lowest, highest, near) if lowest + near < highest else None
+        if better is None:
+            return start
+        self._unmap(0)
+        return better
+
+    def _map(self, address: int, extra: int) -> int | None:
+        """Fresh pages; None when the kernel refuses."""
+        flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra
+        start: int | None = act(self._mapped, libc.mmap, address, self._wanted, PROT_READ | PROT_WRITE, flags, -1, 0)
+        return start
+
+    def _unmap(self, which: int) -> None:
+        if take_back(self._mapped, which, libc.munmap, self._wanted):
+            raise libc.fail("munmap")
+
+    def _first_gap(self, lowest: int, highest: int, near: int) -> int | None:
+        """Pages in the first gap of /proc/self/maps that takes them, the first `near` bytes between two addresses."""
+        for start, end in _gaps():
+            at = align_up(max(start, lowest), PAGE)
+            if at + self._wanted <= end and at + near <= highest:
+                mapped = self._map(at, MAP_FIXED_NOREPLACE)
+                if mapped == at:
+                    return mapped
+                if mapped is not None:  # a kernel before 4.17 takes the address as a wish
+                    self._unmap(-1)
+        return None
 
 
 def reserve(size: int, align: int, low: bool, reach: tuple[int, ...] = (), span: int | None = None) -> Reservation:
-    """Zeroed, writable pages: in the low 2 GiB if `low`, else near the libraries and, if it can be, all of `reach`.
-
-    `size` and `align` are bytes, of which only the first `span` have to be near `reach`; `align` is a power of two of
-    at least a page. Raises MemoryError when there is no such place; a target in `reach` that no place can serve is
-    left to the caller, who will find it out of range.
-    """
-    wanted = size + (align - PAGE if align > PAGE else 0)
-    if wanted >= HIGH_END:
-        raise MemoryError(f"no process has room for an image of {size:#x} bytes")
-    if low:
-        return _reserve_low(size, wanted, align)
-    start = _map(0, wanted, 0)
-    if start is None:
-        raise MemoryError(f"no memory for an image of {size:#x} bytes")
-    near = wanted if span is None else wanted - size + span
-    if not _near(start, near, reach):
-        better = _search(wanted, near, reach)
-        if better is not None:
-            libc.munmap(start, wanted)
-            start = better
-    return _aligned(start, wanted, size, align)
-
-
-def _reserve_low(size: int, wanted: int, align: int) -> Reservation:
-    start = _map(0, wanted, MAP_32BIT)
-    if start is not None and start + wanted > LOW_END:
-        libc.munmap(start, wanted)
-        start = None
-    if start is None:
-        start = _first_gap(wanted, LOWEST, LOW_END, wanted)
-    if start is None:
-        raise MemoryError(f"no room for an image of {size:#x} bytes in the low 2 GiB")
-    return _aligned(start, wanted, size, align)
-
-
-def _map(address: int, size: int, extra: int) -> int | None:
-    """Fresh pages; None when the kernel refuses."""
-    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | extra
-    start: int | None = libc.mmap(address, size, PROT_READ | PROT_WRITE, flags, -1, 0)
-    return None if start in {None, MAP_FAILED} else start
-
-
-def _aligned(start: int, wanted: int, size: int, align: int) -> Reservation:
-    return Reservation(align_up(start, align), size, (start, wanted))
+    """A reservation that has its pages, for those who keep it for good: see `Reservation.take`."""
+    return Reservation(size, align).take(low, reach, span)
 
 
 def _near(start: int, size: int, reach: tuple[int, ...]) -> bool:
     return all(start + size - REACH < target < start + REACH for target in reach)
-
-
-def _search(size: int, near: int, reach: tuple[int, ...]) -> int | None:
-    """Pages whose first `near` bytes are within reach of all targets, or None."""
-    lowest, highest = max(max(reach) - REACH, LOWEST), min(reach) + REACH
-    return _first_gap(size, lowest, highest, near) if lowest + near < highest else None
-
-
-def _first_gap(size: int, lowest: int, highest: int, near: int) -> int | None:
-    """Pages in the first gap of /proc/self/maps that takes them, the first `near` bytes between two addresses."""
-    for start, end in _gaps():
-        at = align_up(max(start, lowest), PAGE)
-        if at + size <= end and at + near <= highest:
-            mapped = _map(at, size, MAP_FIXED_NOREPLACE)
-            if mapped == at:
-                return mapped
-            if mapped is not None:  # a kernel before 4.17 takes the address as a wish
-                libc.munmap(mapped, size)
-    return None
 
 
 def _gaps() -> list[tuple[int, int]]:

@@ -16,7 +16,8 @@ import os
 
 from rtlinker.host import symbol_tables
 from rtlinker.host.elf_files import ET_DYN, dynamic_table, file_type, map_elf
-from rtlinker.host.ld_cache import cached_libraries, read_whole
+from rtlinker.host.ld_cache import cached_libraries
+from rtlinker.host.one_step import read_whole, with_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,15 +151,9 @@ def _linkable(path: str) -> str | None:
 def _start_of(path: str) -> bytes:
     """The first bytes of a file, enough for any linker script; empty if it cannot be read."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        return with_file(path, lambda file: os.read(file, 4096), os.O_NONBLOCK)
     except (OSError, ValueError):
         return b""
-    try:
-        return os.read(file, 4096)
-    except OSError:
-        return b""
-    finally:
-        os.close(file)
 
 
 def _joined(directory: str, file: str) -> str:
@@ -194,7 +189,7 @@ def _listed(variable: str) -> list[str]:
 def _configured(path: str, depth: int) -> list[str]:
     """The directories in ld.so.conf (ldconfig(8)), `include` lines followed."""
     try:
-        text = os.fsdecode(read_whole(path))
+        text = os.fsdecode(with_file(path, read_whole))
     except OSError:
         return []
     found = []

@@ -11,26 +11,29 @@ import os
 from itertools import count
 
 from rtlinker.host import dynamic
+from rtlinker.host.one_step import act
 
 serial = count()
 """Numbers that no written library has had."""
 
 
-def open_written_library(content: bytes, number: int, visible: bool = False) -> tuple[int, str]:
+def open_written_library(content: bytes, number: int, opened: list[int], visible: bool = False) -> tuple[int, str]:
     """The handle of a library with these bytes, and the path by which ld.so knows it. `number` is one of `serial`.
 
-    `visible`: its symbols, and those of the libraries that it needs, join the global scope; else its own references
-    are looked for in those libraries before the global scope. `dynamic.close_library` undoes it. Raises OSError with
-    the dynamic linker's own words.
+    The handle is the last of `opened` as soon as there is one. `visible`: its symbols, and those of the libraries that
+    it needs, join the global scope; else its own references are looked for in those libraries before the global scope.
+    `dynamic.close_library` undoes it. Raises OSError with the dynamic linker's own words.
     """
-    file = os.memfd_create("rtlinker", os.MFD_CLOEXEC)
+    files: list[int] = []
+    closing = map(os.close, files)
     try:
+        file = act(files, os.memfd_create, "rtlinker", os.MFD_CLOEXEC)
         if os.write(file, content) != len(content):
             raise OSError(f"no memory for a library of {len(content):,} bytes")
         path = f"/proc/{os.getpid()}/fd/{_spelling(number)}{file}"
-        return dynamic.open_library(path, visible, own_first=not visible), path
+        return dynamic.open_library(path, visible, own_first=not visible, opened=opened), path
     finally:
-        os.close(file)
+        _ = [*closing]
 
 
 def _spelling(number: int) -> str:

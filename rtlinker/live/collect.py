@@ -130,13 +130,12 @@ class Collector:
         with LOCK:
             self._open()
             try:
-                handle = dynamic.open_library(path, visible)
+                handle = dynamic.open_library(path, visible, opened=self._handles)
             except OSError as error:
                 if self._load_script(path):
                     return
                 facts = [("library", path), ("reason", str(error))]
                 raise LinkError("shared library cannot be loaded", facts, _meant(path)) from None
-            self._handles.append(handle)
             if os.path.basename(path).startswith(THREADED):  # noqa: PTH119
                 dynamic.keep_library(path)
             self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119

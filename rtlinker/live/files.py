@@ -9,6 +9,7 @@ from struct import unpack_from
 from rtlinker.elf.constants import ELFMAG, ET_DYN
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError, UnsupportedError
+from rtlinker.host.one_step import read_whole, with_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,21 +25,19 @@ def read_file(path: str) -> bytes:
 
     Raises OSError with the path (missing, a directory, no permission), BadObjectError for a device.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
+
+    def read(file: int) -> bytes:
+        status = os.fstat(file)
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # may have no end
             raise BadObjectError(path, "not an x86-64 relocatable object", "a device")
         size = status.st_size
-        data = os.read(descriptor, size + 1)
-        if len(data) == size:
-            return data
-        with open(descriptor, "rb", closefd=False) as rest:  # it grew, or is no regular file
-            return data + rest.read()
+        data = os.read(file, size + 1)
+        return data if len(data) == size else data + read_whole(file)  # it grew, or is no regular file
+
+    try:
+        return with_file(path, read)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None
-    finally:
-        os.close(descriptor)
 
 
 def sort_of(data: bytes) -> str:

@@ -73,7 +73,7 @@ def register_frames(image: Image, memory: Reservation, undo: UndoStack) -> None:
         return
     _check(image, *bounds)
     start = image.address + bounds[0]
-    undo.push(lambda: _withdraw(start))  # first: an interrupt after registering would leave a table that will be gone
+    undo.push(lambda: withdraw_table(start))
     add_table(start, image)
 
 
@@ -93,7 +93,8 @@ def _register(unwinder: ctypes.CDLL, start: int) -> None:
     _tables.update(zip((start,), map(unwinder["__register_frame"], (ctypes.c_void_p(start),))))
 
 
-def _withdraw(start: int) -> None:
+def withdraw_table(start: int) -> None:
+    """Undo `add_table`, if it was done."""
     with LOCK:
         if _tables.get(start) is not None:
             _unwinder[0]["__deregister_frame"](ctypes.c_void_p(start))
@@ -109,11 +110,9 @@ def find_unwinder(needed: bool = False) -> ctypes.CDLL | None:
         return _unwinder[0]
     if not needed:
         added = dynamic.libraries_added()
-        handle = None if added == _asked[0] else dynamic.loaded_library(SONAME)
-        if not handle:
+        if added == _asked[0] or not dynamic.is_open(SONAME):
             _asked[0] = added
             return None
-        dynamic.close_library(handle)
     with LOCK:
         try:
             library = ctypes.CDLL(SONAME, mode=ctypes.RTLD_GLOBAL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.host import memory
+from rtlinker.host.one_step import act, add
 from rtlinker.live import frames
 from rtlinker.units import PAGE
 from rtlinker.x86_64.guard import (
@@ -29,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rtlinker.host.one_step import Push
     from rtlinker.live.frames import Jump
 
 _free: list[int] = []
@@ -38,16 +40,13 @@ _blocks: list[Block] = []
 """Every block, the one that grows last."""
 
 
-class Thunk:
-    """A thunk in use; it is free again when this object goes."""
+class Thunk(int):
+    """The address of a thunk in use; it is free again when this object goes."""
 
-    __slots__ = ("address",)
-
-    def __init__(self, address: int) -> None:
-        self.address = address
+    __slots__ = ()
 
     def __del__(self, release: Callable[[int], None] = _free.append) -> None:
-        release(self.address)  # a default value, since a module's names are gone before its last objects
+        release(int(self))  # a default value, since a module's names are gone before its last objects
 
 
 def protect(jump: Jump, words: int) -> None:
@@ -58,19 +57,19 @@ def protect(jump: Jump, words: int) -> None:
     """
     pointer = ctypes.c_uint64.from_address(ctypes.addressof(jump))  # type: ignore[arg-type]
     known: Thunk | None = getattr(jump, "thunk", None)
-    if known is not None and known.address == pointer.value:
+    if known is not None and known == pointer.value:
         return
     thunk = _take()
-    data = (ctypes.c_uint64 * 2).from_address(thunk.address + SPAN)
+    data = (ctypes.c_uint64 * 2).from_address(thunk + SPAN)
     data[0], data[1] = pointer.value, stack_room(words)
     jump.thunk = thunk  # type: ignore[attr-defined]
-    pointer.value = thunk.address
+    pointer.value = int(thunk)
 
 
 def _take() -> Thunk:
     while True:
         try:
-            return Thunk(_free.pop())
+            return next(map(Thunk, map(_free.pop, (-1,))))
         except IndexError:
             with frames.LOCK:
                 if not _free:
@@ -80,7 +79,7 @@ def _take() -> Thunk:
 def _grow() -> None:
     """Make the next page of thunks free to use, in a new block when the last one is full."""
     if not _blocks or _blocks[-1].end == CODE + SPAN:
-        _blocks.append(Block())
+        add(_blocks, Block)
     _free.extend(_blocks[-1].next_page())
 
 
@@ -89,13 +88,15 @@ class Block:
 
     __slots__ = ("callback", "end", "reservation")
 
-    def __init__(self) -> None:
+    def __init__(self, push: Push) -> None:
         from rtlinker.live.thrown import landed
 
         unwinder = frames.find_unwinder(needed=True)
         assert unwinder is not None, "guards are made when there is an unwinder"
         self.callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(landed)
-        self.reservation = memory.reserve(BLOCK_SIZE, PAGE, low=False)
+        self.reservation = memory.Reservation(BLOCK_SIZE, PAGE)
+        push(self.reservation.release)
+        self.reservation.take(low=False)
         view, words = self.reservation.view, (unwinder["_Unwind_SetGR"], unwinder["_Unwind_SetIP"], self.callback)
         for number, function in enumerate(words):
             address = ctypes.cast(function, ctypes.c_void_p).value or 0
@@ -105,13 +106,17 @@ class Block:
         view[CODE : CODE + len(ROUTINES)] = ROUTINES
         self.reservation.protect(0, CODE, "r--")
         self.end = CODE
-        unwinder["__register_frame"](ctypes.c_void_p(self.reservation.address + TABLES))
+        start = ctypes.c_void_p(self.reservation.address + TABLES)
+        registered: list[int] = []
+        push(lambda: registered and unwinder["__deregister_frame"](start))
+        act(registered, unwinder["__register_frame"], start)
 
     def next_page(self) -> list[int]:
         """The addresses of one more page of thunks, the first to be used last."""
         start, base, view = max(self.end, FIRST_THUNK), self.reservation.address, self.reservation.view
-        page, self.end = self.end, self.end + PAGE
-        places = range(start, self.end, THUNK_SIZE)
-        view[start : self.end] = b"".join([thunk_code(place) for place in places])
-        self.reservation.protect(page, PAGE, "r-x")
+        places = range(start, self.end + PAGE, THUNK_SIZE)
+        self.reservation.protect(self.end, PAGE, "rw-")  # an interrupt may have left it half made
+        view[start : self.end + PAGE] = b"".join([thunk_code(place) for place in places])
+        self.reservation.protect(self.end, PAGE, "r-x")
+        self.end += PAGE
         return [base + place for place in reversed(places)]

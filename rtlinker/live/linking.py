@@ -130,10 +130,12 @@ class LinkingCollector(Collector):
                 try:
                     live.started = True
                     live.calls.append(run_constructors)
-                    native = Native(self.describe, self.rescue, guarded)
-                    prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
-                    live.finish = run_constructors(live.startup, live.undo, native)
-                    live.calls.remove(run_constructors)
+                    try:
+                        native = Native(self.describe, self.rescue, guarded)
+                        prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
+                        live.finish = run_constructors(live.startup, live.undo, native)
+                    finally:
+                        live.calls.remove(run_constructors)
                     live.ran = True
                 except BaseException:
                     self._take_back(live)

@@ -41,4 +41,6 @@ def list_image(image: Image, memory: Reservation, undo: UndoStack) -> None:
         sizes = layout.block.filled, layout.block.size
         headers.append(image_list.program_header(_PT_TLS, _FLAGS["r--"], layout.template, sizes, layout.block.align))
     name = f"rtlinker:{image.resolution.objects[0].name}"  # no file: who opens it would take its addresses for ours
-    undo.push(image_list.list_image(image.address, name, headers, threads.module if threads else 0))
+    listed = image_list.entry(image.address, name, headers, threads.module if threads else 0)
+    undo.push(lambda: image_list.hide(listed))
+    image_list.show(listed)

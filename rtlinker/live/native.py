@@ -46,18 +46,23 @@ class Native:
         self.guarded = guarded
 
     def __enter__(self) -> Self:
-        if self._rescued:
-            from rtlinker.live.rescue import Rescue
+        try:
+            if self._rescued:
+                from rtlinker.live.rescue import Rescue
 
-            self._rescue = Rescue().__enter__()
-        return self
+                self._rescue = Rescue()
+                self._rescue.__enter__()
+            return self  # noqa: TRY300  behind the try an interrupt would find nobody who closes it
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         rescue, self._rescue = self._rescue, None
         if rescue is not None:
-            rescue.__exit__(kind, error, trace)
+            rescue.close()
 
     def call(self, role: str, jump: Jump, *arguments: int) -> int:
         """What a ctypes function returns, a word of 64 bits; `role` says in errors what it calls: `constructor`."""

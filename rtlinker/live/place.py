@@ -33,10 +33,10 @@ class ProcessPlace:
         return {address for address in addresses if abs(address - anchor) >= EXPECTED_REACH}
 
     def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...], span: int) -> Reservation:
-        """See `host.memory.reserve`."""
-        reservation = memory.reserve(size, align, low, reach, span)
+        """See `host.memory.Reservation.take`."""
+        reservation = memory.Reservation(size, align)
         self._undo.push(reservation.release)
-        return reservation
+        return reservation.take(low, reach, span)
 
     def threads(self, request: ThreadRequest) -> ThreadAnswer:
         """See `give_thread_storage`."""

@@ -120,13 +120,12 @@ def _streams(names: set[str], start: int, end: int) -> list[str]:
 def _in_libstdcxx(name: str) -> int | None:
     from rtlinker.host import dynamic
 
-    handle = dynamic.loaded_library("libstdc++.so.6")
-    if handle is None:
-        return None
+    opened: list[int] = []
+    handle = dynamic.loaded_library("libstdc++.so.6", opened)
     try:
-        return dynamic.find_symbol(name, handle=handle)
+        return dynamic.find_symbol(name, handle=handle) if handle is not None else None
     finally:
-        dynamic.close_library(handle)
+        dynamic.close_libraries(opened)
 
 
 QUESTIONS: tuple[tuple[Iterable[str], Callable[[set[str], int, int], list[str]]], ...] = (

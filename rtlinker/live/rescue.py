@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+from _weakref import ref
 
 from rtlinker.facts import Fact
 from rtlinker.host import libc, memory
+from rtlinker.host.one_step import act, once
 from rtlinker.live.collect import LOCK
-from rtlinker.live.frames import add_table
+from rtlinker.live.frames import add_table, withdraw_table
 from rtlinker.units import PAGE
 from rtlinker.x86_64 import rescue as code
 
@@ -23,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    from rtlinker.host.one_step import Push
 
 SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV = 4, 6, 7, 8, 11
 DEADLY = (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT)
@@ -54,23 +58,27 @@ class Death(Fact):
 class _Machine:
     """The code and its state, made once in a process; a later image may have kept the handler's address."""
 
-    def __init__(self) -> None:
-        pages = memory.reserve(2 * PAGE, PAGE, low=False)
+    def __init__(self, push: Push) -> None:
+        pages, self.stack = memory.Reservation(2 * PAGE, PAGE), memory.Reservation(STACK_SIZE, PAGE)
+        push(pages.release)
+        push(self.stack.release)
+        pages.take(low=False)
+        self.stack.take(low=False)
         pages.view[: len(code.CODE_BYTES)] = code.CODE_BYTES
         table = code.unwind_table()
         pages.view[code.TABLE_AT : code.TABLE_AT + len(table)] = table
         pages.protect(0, PAGE, "r-x")
+        push(lambda: withdraw_table(pages.address + code.TABLE_AT))
         add_table(pages.address + code.TABLE_AT)
-        self.stack = memory.reserve(STACK_SIZE, PAGE, low=False)
         self.handler = pages.address + code.HANDLER_AT
         self.state = pages.address + code.STATE
         self.words = (ctypes.c_uint64 * (PAGE // 8)).from_address(self.state)
         self.mark = self.handler.to_bytes(8, "little")
         self.known = bytes(code.SEEN - code.EARLIER)
         self.run = ctypes.CFUNCTYPE(ctypes.c_int, *(ctypes.c_void_p,) * 5)(pages.address)
-        self.perform = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_size_t)(pages.address + code.PERFORM_AT)
-        self.python = ctypes.PyDLL(None)
-        self.python.PyGILState_GetThisThreadState.restype = ctypes.c_void_p
+        self.perform = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)(pages.address + code.PERFORM_AT)
+        self.installed: list[int] = []
+        self.python = _python()
         self.entered_at = self._find_counter()
         flags = SA_SIGINFO | SA_RESTORER | SA_ONSTACK | SA_RESTART | SA_NODEFER
         self.put(code.ACTION, self.handler, flags, pages.address + code.RESTORER_AT, 0)
@@ -118,7 +126,7 @@ class _Machine:
         self.words[code.COUNTER // 8] = counter
         self.counter = ctypes.c_uint32.from_address(counter)
         self.words[code.PROCESS // 8] = os.getpid()
-        self.perform(self.state + code.INSTALL, 2 + len(DEADLY))
+        act(self.installed, self.perform, self.state + code.INSTALL, 2 + len(DEADLY))
         found = ctypes.string_at(self.state + code.EARLIER, code.SEEN - code.EARLIER)
         if self.mark in found:  # somebody put back a handler that was ours: what was before that still counts
             for place in _places(code.EARLIER):
@@ -130,15 +138,27 @@ class _Machine:
 
     def restore(self, died: bool) -> None:
         """Put back what was there before; if the code did not die, what it has installed itself stays."""
-        self.perform(self.state + code.RESTORE, 1 + len(DEADLY))
-        if died:
-            return
+        if self.installed:
+            self.perform(self.state + code.RESTORE, 1 + len(DEADLY))
+            if not died:
+                self._let_stay()
+            self.installed.clear()  # last: restoring twice does no harm
+
+    def _let_stay(self) -> None:
+        """Install again what the code itself has installed."""
         if ctypes.string_at(self.state + code.SEEN, code.INSTALL - code.SEEN).count(self.mark) != len(DEADLY):
             for number, place in zip(DEADLY, _places(code.SEEN)):
                 if self.words[place // 8] != self.handler:
                     libc.syscall(RT_SIGACTION, number, self.state + place, 0, 8)
         if self.words[code.SEEN_STACK // 8] != self.stack.address:
             libc.syscall(SIGALTSTACK, self.state + code.SEEN_STACK, 0, 0, 0)
+
+
+def _python() -> ctypes.PyDLL:
+    """CPython's own functions."""
+    library = ctypes.PyDLL(None)
+    library.PyGILState_GetThisThreadState.restype = ctypes.c_void_p
+    return library
 
 
 def _places(table: int) -> list[int]:
@@ -155,19 +175,21 @@ class Rescue:
     `answer` is what the last call that did not die left in rax.
     """
 
-    __slots__ = ("_died", "_machine", "_outermost", "answer")
+    __slots__ = ("__weakref__", "_died", "_machine", "_outermost", "answer")
 
     def __enter__(self) -> Self:
-        if not _machines:
-            _machines.append(_Machine())
-        self._machine = _machines[0]
+        self._machine = once(_machines, _Machine)
         self._died = False
         self.answer = 0
         self._outermost = not _open_rescues
-        _open_rescues.append(self)
-        if self._outermost:
-            self._machine.install()
-        return self
+        try:
+            _open_rescues[id(self)] = ref(self)
+            if self._outermost:
+                self._machine.install()
+            return self  # noqa: TRY300  behind the try an interrupt would find nobody who closes it
+        except BaseException:
+            self.close()
+            raise
 
     def call(self, function: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0) -> Death | None:
         """Call the function at an absolute address with these arguments; None when it returned, else how it died."""
@@ -189,21 +211,32 @@ class Rescue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _open_rescues.remove(self)
+        self.close()
+
+    def close(self) -> None:
+        """Put back what was there before, if it is the outermost; nothing when it is not open."""
+        if id(self) not in _open_rescues:
+            return
         if self._outermost:
             self._machine.restore(self._died)
         elif self._died:
-            _open_rescues[-1]._died = True
+            for known in _open_rescues.values():
+                outer = known()
+                if outer is not None:
+                    outer._died = True
+        _open_rescues.pop(id(self), None)
+
+    __del__ = close  # an interrupt may come before __exit__ has begun
 
 
-_open_rescues: list[Rescue] = []
-"""Those in use, outermost first; all belong to the thread that holds the loading lock."""
+_open_rescues: dict[int, ref[Rescue]] = {}
+"""Those in use by their id, outermost first; all belong to the thread that holds the loading lock."""
 
 
 def _forget_others() -> None:
     """In a forked child the rescues of another thread are over; their handler is found there by the next one."""
     if _open_rescues and not LOCK._is_owned():  # type: ignore[attr-defined]
-        _open_rescues[0]._machine.put(code.THREAD, 0)  # a new thread may get the name of the one that is gone
+        _machines[0].put(code.THREAD, 0)  # a new thread may get the name of the one that is gone
         _open_rescues.clear()
 
 

@@ -42,6 +42,7 @@ def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Calla
     if startup.constructors:
         with native:
             _run_all(startup, arguments, finish, native)
+    finish.ready = True
     return finish
 
 
@@ -57,11 +58,15 @@ def _run_all(startup: Startup, arguments: Arguments, finish: Destructors, native
 
 
 class Destructors:
-    """What runs at unload or at exit, whichever is first: called a second time it does nothing."""
+    """What runs at unload or at exit, whichever is first: called a second time it does nothing.
 
-    __slots__ = ("_left", "_native")
+    It is `ready` when all constructors have run; before, the arrays' destructors have nothing to destroy.
+    """
+
+    __slots__ = ("_left", "_native", "ready")
 
     def __init__(self, startup: Startup, guarded: bool) -> None:
+        self.ready = False
         self._left: list[Startup] = [startup]
         self._native = Native(guarded=guarded)
 
@@ -72,7 +77,9 @@ class Destructors:
         glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork. The first
         exception that leaves one of them is raised when all are done.
         """
-        if self._left:
+        if not self.ready:
+            self.abandon(self._native)
+        elif self._left:
             self._finish(self._left.pop())
 
     def _finish(self, startup: Startup) -> None:

@@ -119,8 +119,10 @@ def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Defin
 
     from rtlinker.host.loaded import find_in_library, loaded_libraries
 
+    opened: list[int] = []
+    undo.push(lambda: dynamic.close_libraries(opened))
     try:
-        handle = dynamic.open_library(soname, visible=False)
+        dynamic.open_library(soname, visible=False, opened=opened)
     except OSError:
         return {}
     libraries = [library for library in loaded_libraries() if library.name == soname]
@@ -131,10 +133,8 @@ def _open(soname: str, names: Iterable[str], undo: UndoStack) -> dict[str, Defin
             kind = {"function": "function", "ifunc": "function", "data": "data"}.get(symbol.type)
             known = Definition(name, symbol.address, soname, kind, symbol.size)
             found[name] = None if symbol.type == "tls" else known  # that is no address: the process scope's business
-    if found:
-        undo.push(lambda: dynamic.close_library(handle))
-    else:
-        dynamic.close_library(handle)
+    if not found:
+        dynamic.close_libraries(opened)
     return found
 
 

@@ -9,6 +9,7 @@ import ctypes
 from bisect import bisect_right
 
 from rtlinker.host import dynamic, libc, memory
+from rtlinker.host.one_step import act, once
 from rtlinker.units import PAGE
 from rtlinker.x86_64.thread_exit import (
     BUSY,
@@ -30,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rtlinker.host.one_step import Push
     from rtlinker.live.native import Native
 
 Span = tuple[int, int]
@@ -45,20 +47,21 @@ _DESTROY = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 class _Routines:
     """The code in this process; `words` is the absolute address of what it reaches."""
 
-    def __init__(self) -> None:
-        self.place = memory.reserve(2 * PAGE, PAGE, low=False)
+    def __init__(self, push: Push) -> None:
+        self.place = memory.Reservation(2 * PAGE, PAGE)
+        push(self.place.release)
+        self.place.take(low=False)
         code, (_, run_exits, forget_others) = thread_exit_code(PAGE)
         self.place.view[: len(code)] = code
         self.words = self.place.address + PAGE
         for word, name in (("MALLOC", "malloc"), ("SETSPECIFIC", "pthread_setspecific")):
             _word(self.words + WORDS[word]).value = dynamic.find_symbol(name) or 0
         self.place.protect(0, PAGE, "r-x")
-        if libc.pthread_key_create(self.words + WORDS["KEY"], self.place.address + run_exits):
+        self.in_child = self.place.address + forget_others
+        made: list[int] = []
+        push(lambda: made == [0] and libc.pthread_key_delete(_word(self.words + WORDS["KEY"]).value))
+        if act(made, libc.pthread_key_create, self.words + WORDS["KEY"], self.place.address + run_exits):
             raise MemoryError("no key for what threads do when they end")
-        # C code may fork, too, so that Python's own hook is not enough; registered for no library, it is never undone
-        at_fork = dynamic.find_symbol("__register_atfork") or 0
-        if _AT_FORK(at_fork)(None, None, self.place.address + forget_others, None):
-            raise MemoryError("no memory for what a forked child does")
 
     def records(self) -> list[tuple[int, tuple[int, ...]]]:
         """The address of every record, with its words."""
@@ -75,6 +78,8 @@ def _word(address: int) -> ctypes.c_uint64:
 
 
 _made: list[_Routines] = []
+_forks: list[int] = []
+"""What registering the handler for forked children gave, once it was done."""
 
 
 def register_exit_address() -> int:
@@ -82,9 +87,14 @@ def register_exit_address() -> int:
 
     It stands for __cxa_thread_atexit (C++) and __cxa_thread_atexit_impl (Rust), which take the same arguments.
     """
-    if not _made:
-        _made.append(_Routines())
-    return _made[0].place.address
+    routines = once(_made, _Routines)
+    # C code may fork, too, so that Python's own hook is not enough; registered for no library, it is never undone
+    if not _forks:
+        register = _AT_FORK(dynamic.find_symbol("__register_atfork") or 0)
+        if act(_forks, register, None, None, routines.in_child, None):
+            _forks.clear()
+            raise MemoryError("no memory for what a forked child does")
+    return routines.place.address
 
 
 def run_thread_exits(span: Span, native: Native) -> list[BaseException]:

@@ -34,14 +34,15 @@ def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer
     questions = [_question(want, own) for want in wants]
     needed = dict.fromkeys([want.variable.library for want in wants if want.variable and want.variable.library])
     content, at = thread_library(request.initial, request.size, request.align, own.symbol, questions, [*needed])
+    static = any(want.kind != "pair" for want in wants)
+    block = _StaticBlock() if static else _Block()
+    undo.push(block.close)
+    if static:
+        _static.append(block)
     try:
-        handle, path = open_written_library(content, number)
+        handle, path = open_written_library(content, number, block.opened)
     except OSError as error:
         raise _refused(request, str(error)) from None
-    if all(want.kind == "pair" for want in wants):
-        undo.push(lambda: dynamic.close_library(handle))
-    else:
-        undo.push(_StaticLibrary(handle).close)
     raw = (ctypes.c_uint64 * (ANSWER_SIZE // 8 * len(wants))).from_address(dynamic.base_of(handle) + at)
     words = tuple(zip(raw[0::2], raw[1::2]))
     for want, answer in zip(known, words[len(first) :]):
@@ -54,23 +55,31 @@ def give_thread_storage(request: ThreadRequest, undo: UndoStack) -> ThreadAnswer
     return ThreadAnswer(answers, variable, words[0][0], signed64(distances[0]) if distances else None)
 
 
-class _StaticLibrary:
-    """A library whose block may be static. ld.so gets such room back only from its end, so it waits for later ones."""
+class _Block:
+    """The library of one block, once it is `opened`."""
 
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._unused = False
-        _static.append(self)
+    def __init__(self) -> None:
+        self.opened: list[int] = []
+        self.unused = False
+
+    def close(self) -> None:
+        """Close the library, if it is open."""
+        dynamic.close_libraries(self.opened)
+
+
+class _StaticBlock(_Block):
+    """A library whose block may be static. ld.so gets such room back only from its end, so it waits for later ones."""
 
     def close(self) -> None:
         """Close the library, and others that waited for it, once no later one is in use."""
-        self._unused = True
-        while _static and _static[-1]._unused:
-            dynamic.close_library(_static.pop()._handle)
+        self.unused = True
+        while _static and _static[-1].unused:
+            dynamic.close_libraries(_static[-1].opened)
+            _static.pop()
 
 
-_static: list[_StaticLibrary] = []
-"""Those that are open, oldest first."""
+_static: list[_Block] = []
+"""Those that are open or about to be, oldest first."""
 
 
 def _outside(request: ThreadRequest) -> list[ThreadVariable]:
@@ -104,7 +113,7 @@ def _refused(request: ThreadRequest, words: str) -> ThreadStorageError:
     elif static and request.align > STATIC_ALIGNMENT:
         hint = "compile with -fPIC: static thread-local storage is not aligned that strictly"
     elif static:
-        unused = sum([library._unused for library in _static])
+        unused = sum([block.unused for block in _static])
         if unused:
             facts.append(("held", f"by {unused} blocks that were unloaded before later ones: unload last first"))
         room = max(1 << 16, 1 << (2 * request.size).bit_length())

@@ -112,7 +112,7 @@ def _runtime(cleanup: int) -> tuple[int | None, int | None]:
     std::uncaught_exceptions() counts one less. The library stays loaded.
     """
     path = dynamic.library_at(cleanup)
-    handle = dynamic.loaded_library(path) if path else None
+    handle = dynamic.loaded_library(path, []) if path else None
     if not handle:
         return None, None
     begin, end = "__cxa_begin_catch", "__cxa_end_catch"

@@ -1,4 +1,7 @@
-"""The undo stack: every act on the process leaves its inverse here, and unload and rollback are the same walk."""
+"""The undo stack: every act on the process leaves its inverse here, and unload and rollback are the same walk.
+
+An inverse is left before the act and takes back what was done by then, which may be nothing: see `host.one_step`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ class UndoStack:
         self._inverses: list[Callable[[], object]] = []
 
     def push(self, inverse: Callable[[], object]) -> None:
-        """Remember how to take back an act that has just succeeded."""
+        """Remember how to take back an act that is about to be done."""
         self._inverses.append(inverse)
 
     def run(self) -> None:

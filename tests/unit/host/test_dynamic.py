@@ -31,8 +31,8 @@ def test_a_library_is_found_only_when_it_is_loaded(shared, in_child):
     path = str(shared("int x;", "libasked.so"))
 
     def call():
-        before = dynamic.loaded_library(path)
+        before = dynamic.loaded_library(path, [])
         ctypes.CDLL(path)
-        return before, bool(dynamic.loaded_library(path))
+        return before, bool(dynamic.loaded_library(path, []))
 
     assert in_child(call) == (None, True)
