@@ -91,12 +91,16 @@ class UndefinedSymbol:
     def __str__(self) -> str:
         full = self.readable(self.name) if self.readable else None
         lines = [f"{full}  ({self.name})" if full else self.name]
-        lines += [f"  referred to by {referrer}" for referrer in self.referrers[:3]]
+        lines += [f"  referred to by {self._with_cxx_name(referrer)}" for referrer in self.referrers[:3]]
         if len(self.referrers) > 3:
             lines.append(f"  and {len(self.referrers) - 3:,} more places")
         if self.hint:
             lines.append(f"  {self.hint}")
         return "\n".join(lines)
+
+    def _with_cxx_name(self, referrer: str) -> str:
+        place, within, function = referrer.rpartition(") in ")
+        return place + within + ((self.readable and within and self.readable(function)) or function)
 
 
 class UndefinedSymbolsError(LinkError):

@@ -40,6 +40,9 @@ class LinkerCore(LinkingCollector):
     def lookup(self, name: str) -> int | None:
         """The absolute address of a name: of an image, of an archive's member, given, or the process's; else None.
 
+        C++ names are found as people write them, too, the process's own if they are more than one plain word. Raises
+        LinkError when several have that name.
+
         Of a thread-local variable it is the calling thread's, as for dlsym. For names of images, it does not wait for
         what other threads load, but for constructors of the image itself.
         """
@@ -63,7 +66,7 @@ class LinkerCore(LinkingCollector):
                 found = scope.find(name)
                 if found is not None:
                     return found.address
-            mangled = self.symbol_called(name)
+            mangled = self.symbol_called(name) or _symbol_of_the_process(name)
             return self.lookup(mangled) if mangled is not None else None
 
     def symbol_called(self, name: str) -> str | None:
@@ -202,6 +205,18 @@ def leave(close: Callable[[], None], error: BaseException | None) -> None:
         if error is None:
             raise
         error.add_note(f"not unloaded: {refusal}")
+
+
+def _symbol_of_the_process(name: str) -> str | None:
+    """The symbol of a loaded library whose C++ name is `name`. Raises LinkError when there are several."""
+    from rtlinker.live.mangled import is_cxx, symbol_called
+
+    if not is_cxx(name):
+        return None
+    from rtlinker.host.loaded import dynamic_symbols, loaded_libraries
+
+    libraries = [dynamic_symbols(library).default_rows for library in loaded_libraries()]
+    return symbol_called(name, {symbol for rows in libraries for symbol in rows if symbol.startswith("_Z")})
 
 
 def _wanted_without(live: LiveImage, name: str) -> set[str]:

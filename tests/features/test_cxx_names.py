@@ -155,3 +155,41 @@ def test_functions_and_places_are_shown_as_people_write_them(compile, in_child):
     assert (name, text, datum) == ("_Z5twiceIiET_S0_", "int twice<int>(int x)", "int ns::value")
     assert shown.startswith("<function int twice<int>(int x) at 0x")
     assert place.startswith("int twice<int>(int)+0x0 (")
+
+
+def test_lookup_finds_cxx_names_of_the_process(in_child):
+    def call():
+        with rtlinker.Linker() as linker:
+            linker.load_library("libstdc++.so.6")
+            names = {
+                "std::cout": "_ZSt4cout",
+                "operator new(unsigned long)": "_Znwm",
+                "std::ostream::flush()": "_ZNSo5flushEv",
+                "std::ios_base::Init::Init()": "_ZNSt8ios_base4InitC1Ev",
+            }
+            found = [linker.lookup(name) for name in names]
+            right = [address == linker.lookup(symbol) for address, symbol in zip(found, names.values())]
+            assert None not in found
+            assert linker.lookup("std::no_such_name") is None
+            try:
+                linker.lookup("std::string::size() const")  # of the old ABI and the new
+            except rtlinker.LinkError as error:
+                return right, error.headline
+        return None
+
+    assert in_child(call) == ([True] * 4, "several C++ symbols have this name")
+
+
+def test_an_undefined_symbol_shows_who_refers_to_it_in_cxx(compile, in_child):
+    path = compile("void gone(int); namespace plane { void lost() { gone(4); } }", "c++")
+
+    def call():
+        try:
+            rtlinker.load(path)
+        except rtlinker.UndefinedSymbolsError as error:
+            return str(error), error.symbols[0].referrers
+        return None
+
+    text, referrers = in_child(call)
+    assert ") in plane::lost()\n" in text + "\n"
+    assert referrers[0].endswith(") in _ZN5plane4lostEv")

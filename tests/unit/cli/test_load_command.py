@@ -186,6 +186,22 @@ def test_symbols_finds_a_name_of_libc(rtlinker_command):
     assert all("qsort" in row["name"] for row in rows)
 
 
+def test_symbols_takes_and_shows_cxx_names(rtlinker_command, monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "libstdc++.so.6")
+    rows = json.loads(rtlinker_command("symbols", "std::cout", "--json").stdout)["symbols"]
+    assert ("_ZSt4cout", "std::cout") in {(row["name"], row["demangled"]) for row in rows}
+    for pattern in ("_ZSt4cout", "std::cout", "std::c*t"):
+        assert "  std::cout  " in rtlinker_command("symbols", pattern).stdout
+    assert "operator new[](unsigned long)  " in rtlinker_command("symbols", "operator new[]").stdout
+    rows = json.loads(rtlinker_command("symbols", "--all", "std::", "--json").stdout)["symbols"]
+    assert any(row["demangled"].endswith("@GLIBCXX_3.4.11") and "@GLIBCXX_3.4.11" in row["name"] for row in rows)
+
+
+def test_symbols_of_c_have_no_other_name(rtlinker_command):
+    rows = json.loads(rtlinker_command("symbols", "qsort", "--json").stdout)["symbols"]
+    assert {row["demangled"] for row in rows} == {None}
+
+
 def test_symbols_without_a_match_is_exit_code_1(rtlinker_command):
     assert rtlinker_command("symbols", "no_such_name_anywhere") == (1, "", "")
 
