@@ -128,18 +128,21 @@ class LinkingCollector(Collector):
                 if live is None:
                     return
                 try:
-                    live.started = True
-                    live.calls.append(run_constructors)
-                    try:
-                        native = Native(self.describe, self.rescue, guarded)
-                        prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
-                        live.finish = run_constructors(live.startup, live.undo, native)
-                    finally:
-                        live.calls.remove(run_constructors)
-                    live.ran = True
+                    self._start(live, guarded)
                 except BaseException:
                     self._take_back(live)
                     raise
+
+    def _start(self, live: LiveImage, guarded: bool) -> None:
+        live.started = True
+        live.calls.append(run_constructors)
+        try:
+            native = Native(self.describe, self.rescue, guarded)
+            prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
+            live.finish = run_constructors(live.startup, live.undo, native)
+        finally:
+            live.calls.remove(run_constructors)
+        live.ran = True
 
     def finish_at_exit(self) -> None:
         """Let the images' destructors run when C's `exit` is called, after what was registered from now on."""
