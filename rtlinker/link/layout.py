@@ -23,6 +23,7 @@ from rtlinker.elf.constants import (
     SHT_INIT_ARRAY,
     SHT_NOBITS,
     SHT_PREINIT_ARRAY,
+    SHT_PROGBITS,
 )
 from rtlinker.elf.eh_frame import without_terminator
 from rtlinker.errors import UnsupportedError
@@ -47,6 +48,7 @@ EH_FRAME = ".eh_frame"
 """Records by which exceptions and backtraces find their way (LSB 10.6.1); they lie together, a zero word behind."""
 
 ARRAYS = {SHT_PREINIT_ARRAY: ".preinit_array", SHT_INIT_ARRAY: ".init_array", SHT_FINI_ARRAY: ".fini_array"}
+"""Functions to run at the start and at the end, by the type of the section (gABI, Special Sections)."""
 
 
 class Segment(Fact):
@@ -237,9 +239,9 @@ def _pieces(resolution: Resolution) -> dict[str, list[_Piece]]:
             elif name in CHAINS and flag & SHF_EXECINSTR:
                 chain = _GROUPED, name, number, index
                 pieces[CODE].append(_Piece(chain, number, index, name, sizes[index], align))
-            elif kind in ARRAYS:
-                group = _GROUPED, ARRAYS[kind], priority(name), number, index
-                pieces[CONST].append(_Piece(group, number, index, ARRAYS[kind], sizes[index], align))
+            elif (array := array_of(name, kind)) is not None:
+                group = _GROUPED, array, priority(name), number, index
+                pieces[CONST].append(_Piece(group, number, index, array, sizes[index], align))
             else:
                 plain = _ZEROES if kind == SHT_NOBITS else _PLAIN, number, index
                 pieces[segment_of(name, flag)].append(_Piece(plain, number, index, "", sizes[index], align))
@@ -271,6 +273,16 @@ def segment_of(name: str, flags: int) -> str:
     if flags & SHF_WRITE and not any(name == part or name.startswith(part + ".") for part in RELRO):
         return DATA
     return CONST
+
+
+def array_of(name: str, kind: int) -> str | None:
+    """The array of functions that a section is a part of; None for other sections.
+
+    ld goes by names only: clang's assembler leaves what is declared by hand without a type of its own.
+    """
+    if kind == SHT_PROGBITS and "_array" in name:
+        return next((array for array in ARRAYS.values() if name == array or name.startswith(array + ".")), None)
+    return ARRAYS.get(kind)
 
 
 def priority(name: str) -> int:

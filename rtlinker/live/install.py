@@ -155,6 +155,5 @@ def install(image: Image, memory: Reservation, undo: UndoStack) -> None:
 
 def prepare(image: Image, memory: Reservation, undo: UndoStack, native: Native) -> None:
     """Ask indirect functions where they are, before any constructor runs; then their answers are read-only."""
-    if has_ifuncs(image):
-        resolve_ifuncs(image, memory, native)
-        protect_constants(image, memory, undo)
+    resolve_ifuncs(image, memory, native)
+    protect_constants(image, memory, undo)

@@ -7,6 +7,7 @@ from rtlinker.link.pipeline import link
 from rtlinker.link.scope import Inputs, is_source
 from rtlinker.live.collect import LOCK, Collector, finish_with_python
 from rtlinker.live.files import LastSource
+from rtlinker.live.indirect import has_ifuncs
 from rtlinker.live.install import LiveImage, install, prepare
 from rtlinker.live.native import Native
 from rtlinker.live.pins import Pins, look_again
@@ -138,7 +139,9 @@ class LinkingCollector(Collector):
         live.calls.append(run_constructors)
         try:
             native = Native(self.describe, self.rescue, guarded)
-            prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
+            if has_ifuncs(live.image):
+                prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
+                live.startup = startup(live.image)  # an entry may be what a resolver has chosen
             live.finish = run_constructors(live.startup, live.undo, native)
         finally:
             live.calls.remove(run_constructors)

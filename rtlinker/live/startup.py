@@ -6,7 +6,7 @@ from rtlinker.errors import BadObjectError
 from rtlinker.facts import Fact
 from rtlinker.link.chains import chain_address
 from rtlinker.link.image import Image
-from rtlinker.link.layout import ARRAYS, priority
+from rtlinker.link.layout import array_of, priority
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def startup(image: Image) -> Startup:
         sections = object.sections
         for index in sections.allocated:
             name, size = sections.names[index], sections.sizes[index]
-            kind = ARRAYS.get(sections.types[index]) or _old_style(name)
+            kind = array_of(name, sections.types[index]) or _old_style(name)
             if kind is None or not size or image.layout.sections[number][index] < 0:
                 continue
             if size % 8:

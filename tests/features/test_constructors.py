@@ -3,7 +3,11 @@
 import ctypes
 import os
 
+import pytest
+
 import rtlinker
+from rtlinker.elf.constants import SHT_PROGBITS
+from rtlinker.elf.reader import read_object
 
 SOURCE = """
 extern void note(int);
@@ -83,3 +87,66 @@ def test_the_auxiliary_vector_follows_argv_and_the_environment(compile, in_child
     same, variables = in_child(call)
     assert same
     assert variables >= len(os.environ)
+
+
+ARRAYS_BY_HAND = """
+.text
+first: mov $1, %edi
+jmp note
+second: mov $2, %edi
+jmp note
+third: mov $3, %edi
+jmp note
+last: mov $9, %edi
+jmp note
+.section .fini_array, "aw", @progbits
+.quad last
+.section .init_array, "aw", @progbits
+.quad third
+.section .init_array.00102, "aw", @progbits
+.quad second
+.section .preinit_array, "aw", @progbits
+.quad first
+.section .note.GNU-stack
+"""
+
+
+def test_arrays_that_the_assembler_gave_no_type_are_known_by_their_names(compile, in_child):
+    path = compile(ARRAYS_BY_HAND, "asm", compiler="clang")
+    object = read_object(path.read_bytes(), "a.o")
+    types = dict(zip(object.sections.names, object.sections.types))
+
+    def call():
+        seen = []
+        rtlinker.load(path, symbols={"note": (seen.append, "void(int)")}).unload()
+        return seen
+
+    assert types[".init_array"] == SHT_PROGBITS
+    assert in_child(call) == [1, 2, 3, 9]
+
+
+def test_a_resolver_may_choose_a_constructor(compile, in_child):
+    path = compile(
+        "chooser: lea chosen(%rip), %rax\nret\nchosen: mov $7, %edi\njmp note\nplain: mov $8, %edi\njmp note\n"
+        '.section .init_array, "aw"\nword: .reloc word, R_X86_64_IRELATIVE, chooser\n.quad 0\n.quad plain\n'
+        '.section .fini_array, "aw"\nend: .reloc end, R_X86_64_IRELATIVE, chooser\n.quad 0\n',
+        "asm",
+    )
+
+    def call():
+        seen = []
+        rtlinker.load(path, symbols={"note": (seen.append, "void(int)")}).unload()
+        return seen
+
+    assert in_child(call) == [7, 8, 7]
+
+
+def test_a_resolver_that_chooses_no_code_for_a_constructor_is_refused(compile, in_child):
+    path = compile(
+        "chooser: lea nothing(%rip), %rax\nret\n.data\nnothing: .quad 0\n"
+        '.section .init_array, "aw"\nword: .reloc word, R_X86_64_IRELATIVE, chooser\n.quad 0\n',
+        "asm",
+    )
+    with pytest.raises(rtlinker.BadObjectError) as caught:
+        in_child(lambda: rtlinker.load(path))
+    assert caught.value.where == ".init_array, entry 0"
