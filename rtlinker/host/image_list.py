@@ -30,17 +30,19 @@ ITERATE = (
     ("49 89 f4", "mov r12, rsi"),
     ("ff 15 eb 0f 00 00", "call [rip+real_iterate]"),
     ("85 c0", "test eax, eax"),
-    ("75 22", "jne done"),
-    ("4c 8b 2d e8 0f 00 00", "mov r13, [rip+images]"),
+    ("75 32", "jne done"),
+    ("f0 48 ff 05 ef 0f 00 00", "lock inc qword ptr [rip+walking]"),
+    ("4c 8b 2d e0 0f 00 00", "mov r13, [rip+images]"),
     ("49 8b 7d 00", "next: mov rdi, [r13]"),
     ("48 85 ff", "test rdi, rdi"),
-    ("74 12", "je done"),
+    ("74 12", "je walked"),
     ("49 83 c5 08", "add r13, 8"),
     ("be 40 00 00 00", "mov esi, 64"),
     ("4c 89 e2", "mov rdx, r12"),
     ("ff d3", "call rbx"),
     ("85 c0", "test eax, eax"),
     ("74 e5", "je next"),
+    ("f0 48 ff 0d c5 0f 00 00", "walked: lock dec qword ptr [rip+walking]"),
     ("41 5d", "done: pop r13"),
     ("41 5c", "pop r12"),
     ("5b", "pop rbx"),
@@ -48,8 +50,8 @@ ITERATE = (
 )
 """int dl_iterate_phdr(callback, data): the libraries, then the images, until the callback gives something but 0."""
 
-POINTERS = ("real_iterate", "images")
-"""The table behind the code, in order."""
+POINTERS = ("real_iterate", "images", "walking")
+"""The table behind the code, in order; the last is how many threads are walking along a list of images."""
 
 
 class ProgramHeader(ctypes.Structure):
@@ -78,7 +80,7 @@ _tables: list[ctypes.Array[ctypes.c_uint64]] = []
 """The table, once it is made."""
 _images: list[Listed] = []
 _arrays: list[object] = []
-"""Every list there was: a thread may still be walking along an old one."""
+"""The list, and older ones that a thread may still be walking along."""
 
 
 def iterate_address() -> int:
@@ -117,11 +119,18 @@ def hide(listed: Listed) -> None:
 
 
 def _publish() -> None:
-    """Have ITERATE walk along `_images` as they are now."""
+    """Have ITERATE walk along `_images` as they are now. Old lists go when nobody is walking.
+
+    Who counts himself afterwards takes the new list. An exception that leaves a callback leaves its thread counted, and
+    the lists there.
+    """
     if _tables:
         array = (ctypes.c_uint64 * (len(_images) + 1))(*map(ctypes.addressof, _images))
         _arrays.append((array, tuple(_images)))
         _tables[0][1] = ctypes.addressof(array)
+        libc.pthread_self()  # letting go of the GIL orders the two: a store may be overtaken by a load
+        if not _tables[0][2]:
+            del _arrays[:-1]
 
 
 def _make(push: Push) -> ctypes.Array[ctypes.c_uint64]:

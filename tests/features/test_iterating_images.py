@@ -3,6 +3,7 @@
 import pytest
 
 import rtlinker
+from rtlinker.host import image_list
 
 SOURCE = """
 #define _GNU_SOURCE
@@ -81,3 +82,39 @@ def test_later_images_are_listed_and_unloaded_ones_are_not(compile, in_child):
         return [count - counts[0] for count in counts]
 
     assert in_child(call) == [0, 1, 0]
+
+
+WALKER = """
+#define _GNU_SOURCE
+#include <link.h>
+#include <string.h>
+static void (*act)(void);
+static int see(struct dl_phdr_info *one, size_t size, void *count) {
+    ++*(int *)count;
+    if (!strncmp(one->dlpi_name, "rtlinker:", 9)) act();
+    return 0;
+}
+int walk(void (*look)(void)) { int count = 0; act = look; dl_iterate_phdr(see, &count); return count; }
+"""
+
+
+def test_lists_that_nobody_walks_along_are_not_kept(compile, in_child):
+    path = compile(WALKER)
+
+    def call():
+        library = rtlinker.load(path)
+        for _ in range(5):
+            rtlinker.load(path).unload()
+        alone = len(image_list._arrays)
+        during = []
+
+        def look():
+            if not during:
+                rtlinker.load(path).unload()
+                during.append(len(image_list._arrays))
+
+        count = library.function("walk", "int(void (*)(void))")(look)
+        rtlinker.load(path).unload()
+        return alone, during, count > 1, len(image_list._arrays)
+
+    assert in_child(call) == (1, [3], True, 1)
