@@ -158,8 +158,6 @@ def _program(library: Library, found: Found, words: Words) -> Callable[[], int]:
         encoded = [word.encode("utf-8", "surrogateescape") for word in words_of_argv]
         argv = (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
         environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ")
-        # registered first, so it runs last: after what the program itself registered with atexit
-        library.linker.finish_at_exit()
         library.linker.start(guarded=False)  # an exception that nothing catches ends it, as it ends any program
         main = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(found.address)
         code: int = main(len(encoded), ctypes.addressof(argv), environ)

@@ -147,13 +147,6 @@ class LinkingCollector(Collector):
             live.calls.remove(run_constructors)
         live.ran = True
 
-    def finish_at_exit(self) -> None:
-        """Let the images' destructors run when C's `exit` is called, after what was registered from now on."""
-        from rtlinker.host.exiting import at_exit
-
-        handler = at_exit(self.finish)
-        self.kept["finish at exit", id(handler)] = handler
-
     def finish(self) -> None:
         """Run the destructors that have not run, newest image first; the memory stays, for threads still in it."""
         undo = UndoStack()

@@ -6,6 +6,7 @@ They are looked at again when anything is loaded or unloaded, and go when nothin
 
 from __future__ import annotations
 
+from rtlinker.live import at_exit
 from rtlinker.live.registrations import registered
 from rtlinker.live.undo import UndoStack
 
@@ -24,6 +25,11 @@ THREADS = frozenset(
     "_ZNSt6thread15_M_start_threadESt10unique_ptrINS_6_StateESt14default_deleteIS1_EEPFvvE".split()
 )
 """Functions that make a function of the image run in a thread of its own; the last is std::thread's constructor."""
+
+
+def ending(live: LiveImage) -> list[str]:
+    """The end of the process, whose `exit` runs destructors now."""
+    return ["C's exit runs its destructors"] if live.finish is not None and at_exit.exiting() else []
 
 
 def handled_signals(live: LiveImage) -> list[str]:
@@ -73,7 +79,7 @@ def used(live: LiveImage) -> list[str]:
 
 def reasons(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
     """Every reason why an image whose destructors have run must not be freed yet; see `waiting_in`."""
-    own = [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
+    own = [*ending(live), *handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
     asked = [text for hold in live.holds for text in hold(live)]
     return [*own, *registered(live), *used(live), *asked]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.host import dynamic, libc
+from rtlinker.live import at_exit
 from rtlinker.live.native import Native
 from rtlinker.live.startup import Startup
 
@@ -36,6 +37,8 @@ def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Calla
     if not startup.constructors and not startup.destructors and not startup.handle:
         return None
     finish = Destructors(startup, native.guarded)
+    if finish.block is not None:
+        at_exit.register()
     arguments = _arguments()
     undo.push(lambda: arguments)  # constructors may keep argv; undone last, it lives until destructors have run
     undo.push(finish)
@@ -43,6 +46,8 @@ def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Calla
         with native:
             _run_all(startup, arguments, finish, native)
     finish.ready = True
+    if finish.block is not None:
+        at_exit.enlist(finish.block)
     return finish
 
 
@@ -58,15 +63,17 @@ def _run_all(startup: Startup, arguments: Arguments, finish: Destructors, native
 
 
 class Destructors:
-    """What runs at unload or at exit, whichever is first: called a second time it does nothing.
+    """What runs at unload or at Python's end, whichever is first: called a second time it does nothing.
 
+    `block` is the same for C's exit, which leaves it nothing to do; None when there is nothing to run for that.
     It is `ready` when all constructors have run; before, the arrays' destructors have nothing to destroy.
     """
 
-    __slots__ = ("_left", "_native", "ready")
+    __slots__ = ("_left", "_native", "block", "ready")
 
     def __init__(self, startup: Startup, guarded: bool) -> None:
         self.ready = False
+        self.block = at_exit.Block(_pairs(startup)) if startup.destructors or startup.span else None
         self._left: list[Startup] = [startup]
         self._native = Native(guarded=guarded)
 
@@ -79,7 +86,7 @@ class Destructors:
         """
         if not self.ready:
             self.abandon(self._native)
-        elif self._left:
+        elif self._left and (self.block is None or at_exit.take_out(self.block)):
             self._finish(self._left.pop())
 
     def _finish(self, startup: Startup) -> None:
@@ -115,6 +122,18 @@ class Destructors:
                 except BaseException:  # noqa: S112  # the next try is the answer
                     continue
         self._left.clear()
+
+
+def _pairs(startup: Startup) -> list[tuple[int, int]]:
+    """What `Destructors` calls, as functions with their argument."""
+    pairs = [(address, 0) for address in startup.destructors]
+    if startup.handle:
+        pairs.insert(startup.before, (dynamic.find_symbol("__cxa_finalize") or 0, startup.handle))
+    if startup.span is not None:
+        from rtlinker.live.thread_exit import run_exits_address
+
+        pairs.insert(0, (run_exits_address(), 0))
+    return pairs
 
 
 def _leave_thread(startup: Startup, native: Native) -> list[BaseException]:

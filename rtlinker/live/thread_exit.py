@@ -57,10 +57,11 @@ class _Routines:
         for word, name in (("MALLOC", "malloc"), ("SETSPECIFIC", "pthread_setspecific")):
             _word(self.words + WORDS[word]).value = dynamic.find_symbol(name) or 0
         self.place.protect(0, PAGE, "r-x")
+        self.at_end = self.place.address + run_exits
         self.in_child = self.place.address + forget_others
         made: list[int] = []
         push(lambda: made == [0] and libc.pthread_key_delete(_word(self.words + WORDS["KEY"]).value))
-        if act(made, libc.pthread_key_create, self.words + WORDS["KEY"], self.place.address + run_exits):
+        if act(made, libc.pthread_key_create, self.words + WORDS["KEY"], self.at_end):
             raise MemoryError("no key for what threads do when they end")
 
     def records(self) -> list[tuple[int, tuple[int, ...]]]:
@@ -95,6 +96,11 @@ def register_exit_address() -> int:
             _forks.clear()
             raise MemoryError("no memory for what a forked child does")
     return routines.place.address
+
+
+def run_exits_address() -> int:
+    """The absolute address of what runs all that the calling thread has registered, as at its end."""
+    return once(_made, _Routines).at_end
 
 
 def run_thread_exits(span: Span, native: Native) -> list[BaseException]:

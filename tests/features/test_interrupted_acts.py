@@ -7,7 +7,7 @@ import pytest
 
 import rtlinker
 from rtlinker.host import image_list, libc, memory
-from rtlinker.live import collect, frames, pins, rescue, thread_storage
+from rtlinker.live import at_exit, collect, frames, pins, rescue, thread_storage
 from rtlinker.units import PAGE
 from tests.support.child import CHECKOUT, memory_map
 from tests.support.interrupts import Interrupter
@@ -59,6 +59,7 @@ def state(before=0):
         "rescues": len(rescue._open_rescues),
         "linkers": len(collect._open_linkers),
         "kept": len(pins._pins),
+        "at exit": len(at_exit._blocks),
     }
 
 
