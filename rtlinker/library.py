@@ -246,10 +246,14 @@ class Library(Named):
     def unload(self) -> None:
         """Run destructors, give the memory back and forget every name; a second call does nothing.
 
-        Raises LinkError while a call of one of its functions runs; nothing has changed then.
+        Raises LinkError while a call of one of its functions runs; nothing has changed then. What a destructor raised,
+        and a CrashError for one that died, is raised when all else is done.
         """
-        self._linker.close()
-        self._bound.clear()
+        try:
+            self._linker.close()
+        finally:
+            if self.closed:
+                self._bound.clear()
 
     def __enter__(self) -> Library:
         return self

@@ -63,12 +63,16 @@ def finished(linker: Finishing) -> None:
 
 
 def _finish_all() -> None:
-    # without LOCK: a thread that holds it may never run again
-    for linker in reversed(list(_open_linkers)):
-        try:
-            linker.finish()
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+    held = LOCK.acquire(blocking=False)  # else without: a thread that holds it may never run again
+    try:
+        for linker in reversed(list(_open_linkers)):
+            try:
+                linker.finish()
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+    finally:
+        if held:
+            LOCK.release()
 
 
 class Collector:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rtlinker.host.memory import Reservation
     from rtlinker.link.resolution import Common, InObject
     from rtlinker.live.native import Native
+    from rtlinker.live.run import Destructors
     from rtlinker.live.startup import Startup
     from rtlinker.live.undo import UndoStack
 
@@ -70,7 +71,7 @@ class LiveImage:
         self.pinned: list[str] = []
         self.holds: list[Callable[[LiveImage], list[str]]] = []
         self.calls: list[object] = []
-        self.finish: Callable[[], None] | None = None
+        self.finish: Destructors | None = None
         self.started = False
         self.ran = False
         self.closed = False

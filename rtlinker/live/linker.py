@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from rtlinker.errors import LinkError
+from rtlinker.errors import CrashError, ForeignExceptionError, LinkError
 from rtlinker.host import dynamic
 from rtlinker.link.scope import is_scope, is_source
 from rtlinker.live.collect import LOCK, finished
@@ -204,7 +204,8 @@ def leave(close: Callable[[], None], error: BaseException | None) -> None:
     except LinkError as refusal:
         if error is None:
             raise
-        error.add_note(f"not unloaded: {refusal}")
+        done = isinstance(refusal, (CrashError, ForeignExceptionError))  # of destructors: all else was done
+        error.add_note(f"{'unloaded' if done else 'not unloaded'}: {refusal}")
 
 
 def _symbol_of_the_process(name: str) -> str | None:

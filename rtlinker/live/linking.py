@@ -138,7 +138,7 @@ class LinkingCollector(Collector):
         live.started = True
         live.calls.append(run_constructors)
         try:
-            native = Native(self.describe, self.rescue, guarded)
+            native = Native(lambda address: self.describe(address, live), self.rescue, guarded)
             if has_ifuncs(live.image):
                 prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
                 live.startup = startup(live.image)  # an entry may be what a resolver has chosen
@@ -155,11 +155,15 @@ class LinkingCollector(Collector):
                 undo.push(live.finish)
         undo.run()
 
-    def describe(self, address: int) -> str | None:
-        """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known."""
+    def describe(self, address: int, going: LiveImage | None = None) -> str | None:
+        """`draw+0x12 (plot.o)`, or a library's `qsort+0x40 (libc.so.6)`; None where nothing is known.
+
+        `going` is an image that counts although it is being unloaded.
+        """
         from rtlinker.live.describe import describe
 
-        return describe([live.image for live in self.images], address)
+        images = self.images if going is None else [going, *self.images]
+        return describe([live.image for live in images], address)
 
     def _free(self, live: LiveImage) -> None:
         """Run an image's destructors and free it, or keep it while there are reasons to."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 
 from rtlinker.errors import CrashError
+from rtlinker.live.collect import LOCK
 from rtlinker.live.failure import run_native
 from rtlinker.live.frames import guard
 
@@ -30,9 +31,10 @@ def nowhere(address: int) -> str | None:
 
 
 class Native:
-    """How code of an image is called; to be opened with `with`, while the loading lock is held, if `rescued`.
+    """How code of an image is called; to be opened with `with`.
 
-    If `rescued`, code that dies of a signal raises CrashError, in which `describe` names addresses; if `guarded`, an
+    If `rescued`, code that dies of a signal raises CrashError, in which `describe` names addresses: but only while the
+    loading lock is held, since one thread at a time can be rescued. If `guarded`, an
     exception that leaves it is raised as ForeignExceptionError, and else ends the process as in any program. What a
     callback raised is raised in every case.
     """
@@ -45,9 +47,13 @@ class Native:
         self._rescue: Rescue | None = None
         self.guarded = guarded
 
+    def another(self) -> Native:
+        """One that calls in the same way, to be opened by itself."""
+        return Native(self._describe, self._rescued, self.guarded)
+
     def __enter__(self) -> Self:
         try:
-            if self._rescued:
+            if self._rescued and LOCK._is_owned():  # type: ignore[attr-defined]
                 from rtlinker.live.rescue import Rescue
 
                 self._rescue = Rescue()

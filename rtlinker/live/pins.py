@@ -28,8 +28,10 @@ THREADS = frozenset(
 
 
 def ending(live: LiveImage) -> list[str]:
-    """The end of the process, whose `exit` runs destructors now."""
-    return ["C's exit runs its destructors"] if live.finish is not None and at_exit.exiting() else []
+    """What has become of its destructors: C's `exit` runs them now, or they died before they had taken all back."""
+    if live.finish is None:
+        return []
+    return [*(["C's exit runs its destructors"] if at_exit.exiting() else []), *live.finish.died]
 
 
 def handled_signals(live: LiveImage) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
+from rtlinker.errors import CrashError
 from rtlinker.host import dynamic, libc
 from rtlinker.live import at_exit
 from rtlinker.live.native import Native
@@ -11,21 +12,19 @@ from rtlinker.live.startup import Startup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rtlinker.host.arguments import Arguments
     from rtlinker.live.native import Jump
     from rtlinker.live.undo import UndoStack
 
 TRIES = 1000
-"""How often what had been registered is run again when some of it fails, after a constructor failed."""
+"""How many functions that were registered may fail before the others are left alone."""
 
 _STARTER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 _FINISHER = ctypes.CFUNCTYPE(None)
 _FINALIZER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Callable[[], None] | None:
+def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Destructors | None:
     """Run the constructors; leave the destructors to the undo stack.
 
     What comes back runs the destructors, once, however often it is called; None when there are none. Functions get
@@ -36,7 +35,7 @@ def run_constructors(startup: Startup, undo: UndoStack, native: Native) -> Calla
     """
     if not startup.constructors and not startup.destructors and not startup.handle:
         return None
-    finish = Destructors(startup, native.guarded)
+    finish = Destructors(startup, native.another())
     if finish.block is not None:
         at_exit.register()
     arguments = _arguments()
@@ -65,45 +64,52 @@ def _run_all(startup: Startup, arguments: Arguments, finish: Destructors, native
 class Destructors:
     """What runs at unload or at Python's end, whichever is first: called a second time it does nothing.
 
-    `block` is the same for C's exit, which leaves it nothing to do; None when there is nothing to run for that.
+    `block` is the same for C's exit, which leaves it nothing to do; None when there is nothing to run for that. `died`
+    says how destructors ended that did not return: what they were to take back may still be there.
     It is `ready` when all constructors have run; before, the arrays' destructors have nothing to destroy.
     """
 
-    __slots__ = ("_left", "_native", "block", "ready")
+    __slots__ = ("_left", "_native", "block", "died", "ready")
 
-    def __init__(self, startup: Startup, guarded: bool) -> None:
+    def __init__(self, startup: Startup, native: Native) -> None:
         self.ready = False
+        self.died: list[str] = []
         self.block = at_exit.Block(_pairs(startup)) if startup.destructors or startup.span else None
         self._left: list[Startup] = [startup]
-        self._native = Native(guarded=guarded)
+        self._native = native
 
     def __call__(self) -> None:
         """The arrays' destructors, and among them what was registered with atexit or __cxa_atexit, last first.
 
         Before all that go the thread_local objects of the calling thread, as at the end of a program's first thread.
         glibc's __cxa_finalize also takes back what was registered with at_quick_exit and pthread_atfork. The first
-        exception that leaves one of them is raised when all are done.
+        failure is raised when all are done: an exception that left one of them, or a CrashError for one that died.
         """
-        if not self.ready:
-            self.abandon(self._native)
-        elif self._left and (self.block is None or at_exit.take_out(self.block)):
-            self._finish(self._left.pop())
+        if not self._left:
+            return
+        native, self._native = self._native, Native()  # which knows the image, and would keep it
+        with native:
+            if not self.ready:
+                self.abandon(native)
+            elif self.block is None or at_exit.take_out(self.block):
+                self._finish(self._left.pop(), native)
 
-    def _finish(self, startup: Startup) -> None:
-        failures = _leave_thread(startup, self._native)
+    def _finish(self, startup: Startup, native: Native) -> None:
+        failures = _leave_thread(startup, native)
         jumps: list[tuple[Jump, tuple[int, ...]]] = [(_FINISHER(address), ()) for address in startup.destructors]
         if startup.handle:
             jumps.insert(startup.before, (_FINALIZER(dynamic.find_symbol("__cxa_finalize") or 0), (startup.handle,)))
-        while jumps:
+        while jumps and len(failures) < TRIES:
             jump, arguments = jumps[0]
             try:
-                self._native.call("destructor", jump, *arguments)
+                native.call("destructor", jump, *arguments)
                 del jumps[0]
             except BaseException as error:  # the rest must still run
                 failures.append(error)
                 if not arguments:  # __cxa_finalize goes on, when it is called again, behind the one that threw
                     del jumps[0]
         libc.fflush(None)
+        self.died += [failure.headline for failure in failures if isinstance(failure, CrashError)]
         if failures:
             raise failures[0]
 
