@@ -4,6 +4,7 @@ import pytest
 
 import rtlinker
 from rtlinker.elf.constants import SHF_ALLOC, SHF_COMPRESSED
+from rtlinker.elf.reader import read_object
 from tests.support.broken import CODE, refusal, with_header, with_section, writer_of_add
 
 FOREIGN = {
@@ -61,6 +62,18 @@ def test_a_section_header_that_lies_is_refused_with_its_number(add, in_child, he
     error = refusal(in_child, with_section(add, ".text", **SECTION_LIES[headline]))
     assert error.headline == headline
     assert "section 1" in f"{error.found} {error.where}"
+
+
+@pytest.mark.parametrize("size", [63, 65, 128])
+def test_section_headers_have_one_size(add, in_child, size):
+    error = refusal(in_child, with_header(add, e_shentsize=size))
+    assert error.headline == "section headers of an unknown size"
+
+
+def test_a_section_name_right_behind_the_string_table_is_outside(add, in_child):
+    sections = read_object(add, "add.o").sections
+    error = refusal(in_child, with_section(add, ".text", sh_name=sections.sizes[sections.names.index(".shstrtab")]))
+    assert error.headline == "section name outside its string table"
 
 
 def test_relocations_of_an_unknown_form_are_not_passed_over(in_child):

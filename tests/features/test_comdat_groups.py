@@ -1,5 +1,7 @@
 """COMDAT: of groups with one signature the first is kept, whole; the others are dropped, whole."""
 
+import pytest
+
 import rtlinker
 
 SOURCE = """
@@ -33,3 +35,16 @@ def test_a_group_is_dropped_whole_with_the_names_only_it_has(compile, in_child):
         return "f1" in library, "f2" in library, library.function("f1", "int(void)")()
 
     assert in_child(names) == (True, False, 1)
+
+
+def test_what_only_a_dropped_group_refers_to_is_not_missed(compile, in_child):
+    group = '.section .text.one,"axG",@progbits,one,comdat\n.weak one\none: {body}\nret\n'
+    kept = compile(group.format(body="mov $4, %eax"), "asm")
+    dropped = compile(group.format(body="call nobody_has_this") + ".text\n.globl use\nuse: jmp one\n", "asm")
+
+    def call(*paths):
+        return rtlinker.load(*paths).function("use", "int(void)")()
+
+    assert in_child(call, kept, dropped) == 4
+    with pytest.raises(rtlinker.UndefinedSymbolsError):
+        in_child(call, dropped, kept)

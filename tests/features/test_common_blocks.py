@@ -59,3 +59,15 @@ def test_a_large_block_lies_with_the_large_data(compile, in_child):
         return library.function("at", "unsigned long(void)")() == library.address("large")
 
     assert in_child(call)
+
+
+def test_a_block_is_large_only_if_all_say_so(compile, in_child):
+    large, small = compile(".largecomm block, 64, 8", "asm"), compile(".comm block, 64, 8", "asm")
+
+    def call(*paths):
+        image = rtlinker.load(*paths).linker.images[0].image
+        return image.resolution.commons["block"].large
+
+    assert [in_child(call, *paths) for paths in ((large, small), (small, large), (large,), (small,))] == [
+        False, False, True, False,
+    ]  # fmt: skip

@@ -59,3 +59,26 @@ def test_the_same_data_is_read_in_place_where_it_is_in_reach(compile, in_child, 
         return library.get(), library.notes
 
     assert in_child(call) == (31, ())
+
+
+@pytest.mark.parametrize(("size", "mirrored"), [(1 << 16, True), ((1 << 16) + 1, False)])
+def test_large_data_is_not_mirrored(compile, shared, in_child, size, mirrored):
+    shared(f"const char table[{size}] = {{1, 2}};", "libtable.so")
+    path = compile(f"extern const char table[{size}]; int get(int i) {{ return table[i]; }} {LOW}", flags="-fno-pic")
+
+    def call():
+        return rtlinker.load(path, libraries=["table"], directories=[str(path.parent)]).get(1)
+
+    if mirrored:
+        assert in_child(call) == 2
+    else:
+        with pytest.raises(rtlinker.RelocationError, match="out of reach"):
+            in_child(call)
+
+
+def test_a_namesake_of_a_steady_pointer_is_not_steady(compile, shared, in_child):
+    shared("void *stdin = 0; void set(void *value) { stdin = value; }", "libnamesake.so")
+    path = compile(f"extern void *stdin; void *get(void) {{ return stdin; }} {LOW}", flags="-fno-pic")
+    with pytest.raises(rtlinker.RelocationError) as caught:
+        in_child(lambda: rtlinker.load(path, libraries=["namesake"], directories=[str(path.parent)]))
+    assert "libnamesake.so, data that can change" in caught.value.target

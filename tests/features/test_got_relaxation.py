@@ -92,3 +92,24 @@ def test_a_far_target_is_reached_through_the_slot(compile, in_child):
         return ctypes.string_at(library.address("jump"), 2), library.function("jump", "int(int)")(2)
 
     assert in_child(call) == (b"\xff\x25", 3)
+
+
+@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("before", [0, 1])
+def test_bytes_of_the_section_before_are_no_instruction_of_the_site(compile, in_child, before, engine):
+    path = compile(
+        ".globl target\ntarget: nop\n"
+        f'.section .text.a,"ax"\n.globl first\nfirst: .byte {"0x8b, 0x05" if not before else "0x90, 0x8b"}\n'
+        f'.section .text.b,"ax"\n{".byte 0x05" if before else ""}\n'
+        ".reloc ., R_X86_64_GOTPCRELX, target - 4\n.long 0\n",
+        "asm",
+    )
+
+    def call():
+        linker = rtlinker.Linker()
+        linker._engine = engine
+        linker.load_object(path)
+        linker.resolve()
+        return ctypes.string_at(linker.lookup("first"), 3)
+
+    assert in_child(call)[:2] == (b"\x90\x8b" if before else b"\x8b\x05")

@@ -86,3 +86,19 @@ def test_init_runs_with_the_arguments_and_an_aligned_stack(compile, in_child):
         return ctypes.c_int.from_address(library.address("count")).value > 0, read % 16
 
     assert in_child(call) == (True, 0)
+
+
+def test_a_datum_of_the_name_is_not_the_function(compile, in_child):
+    path = compile(
+        ".data\n.globl _init\n_init: .quad 7\n"
+        '.section .init,"ax",@progbits\nmov $1, %edi\ncall note\n'
+        ".text\n.globl get\nget: mov _init(%rip), %rax\nret\n",
+        "asm",
+    )
+
+    def call():
+        seen = []
+        library = rtlinker.load(path, symbols={"note": (seen.append, "void(int)")})
+        return seen, library.function("get", "long(void)")()
+
+    assert in_child(call) == ([1], 7)

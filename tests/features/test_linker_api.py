@@ -160,3 +160,16 @@ def test_a_closed_linker_says_so(compile, in_child):
 
     with pytest.raises(rtlinker.LinkError, match="closed"):
         in_child(run)
+
+
+def test_an_archive_of_which_nothing_is_linked_can_be_unloaded(compile, archive, in_child):
+    path = archive("libunused.a", compile("int unused(void) { return 1; }"))
+
+    def call():
+        linker = rtlinker.Linker()
+        linker.load_archive(path)
+        before = linker.offers()
+        linker.unload(path)
+        return before, linker.offers(), linker.lookup("unused")
+
+    assert in_child(call) == (["unused"], [], None)

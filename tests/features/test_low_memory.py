@@ -35,3 +35,14 @@ def test_position_independent_code_is_placed_near_the_libraries(compile, in_chil
 def test_absolute_code_calls_far_libraries(compile, in_child):
     path = compile(CALL + SOURCE, flags="-fno-pic -fno-builtin")
     assert in_child(lambda: rtlinker.load(path).length(b"four")) == 4
+
+
+def test_a_number_in_32_bits_needs_no_low_memory(compile, in_child):
+    # what is set behind its use is a symbol of the object, and not a part of the instruction
+    path = compile(".globl get, number\nget: mov $number, %eax\nret\n.set number, 5\n", "asm")
+
+    def call():
+        library = rtlinker.load(path)
+        return library.function("get", "int(void)")(), library.address("get") < 1 << 31
+
+    assert in_child(call) == (5, False)

@@ -99,3 +99,10 @@ def test_a_lie_does_not_harm_exceptions_of_others(compile, in_child):
         return raised.value.what
 
     assert in_child(call) == "3"
+
+
+def test_a_list_that_goes_on_behind_its_end_is_refused(compile, in_child):
+    ended = TRUE.format(**TRUTH) + ".long 0\n.long 20\n.zero 16\n"
+    with pytest.raises(rtlinker.BadObjectError) as caught:
+        in_child(lambda: rtlinker.load(compile(ended, "asm")))
+    assert caught.value.headline == "frame descriptions do not fill .eh_frame"

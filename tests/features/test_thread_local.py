@@ -210,3 +210,15 @@ def test_the_numbers_for_longer_instructions_mean_the_same(compile, in_child, fl
         return library.f(), library.f()
 
     assert in_child(call) == (7, 8)
+
+
+def test_an_empty_variable_has_an_address_of_its_thread(compile, in_child):
+    path = compile("__thread struct {} empty; void *where(void) { return &empty; }", flags="-fPIC")
+
+    def call():
+        library = rtlinker.load(path)
+        ask = library.function("where", "unsigned long(void)")
+        with ThreadPoolExecutor(1) as other:
+            return ask() == library.address("empty") != 0, other.submit(ask).result() != ask()
+
+    assert in_child(call) == (True, True)

@@ -128,3 +128,10 @@ def test_an_ordinary_symbol_of_a_library_is_no_thread_local_one(compile, in_chil
     with pytest.raises(rtlinker.RelocationError) as caught:
         in_child(lambda: rtlinker.load(path))
     assert caught.value.headline == "thread-local relocation against an ordinary symbol"
+
+
+def test_a_weak_thread_local_variable_that_nobody_has_is_undefined(compile, in_child):
+    path = compile("extern __thread int nobody __attribute__((weak)); int get(void) { return nobody; }", flags="-fPIC")
+    with pytest.raises(rtlinker.UndefinedSymbolsError) as caught:
+        in_child(lambda: rtlinker.load(path))
+    assert [symbol.name for symbol in caught.value.symbols] == ["nobody"]

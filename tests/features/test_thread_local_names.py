@@ -1,8 +1,15 @@
 """Which thread-local variable a name means: versions, libraries given, namesakes, and what is no variable at all."""
 
+import ctypes
+
 import pytest
 
 import rtlinker
+from rtlinker.link.scope import ThreadVariable
+from rtlinker.link.thread_block import ThreadRequest, Want
+from rtlinker.live.thread_storage import give_thread_storage
+from rtlinker.live.undo import UndoStack
+from tests.support.child import memory_map
 
 MODELS = ["-fPIC", "-fPIC -ftls-model=initial-exec", "-fPIC -mtls-dialect=gnu2"]
 VERSIONS = """
@@ -116,3 +123,31 @@ def test_an_overruled_indirect_function_is_not_asked(compile, in_child):
         return library.f(), library["asked"].value
 
     assert in_child(call) == (2, 0)
+
+
+def test_of_two_loaded_libraries_the_one_in_the_global_scope_is_meant(compile, shared, in_child):
+    source = "__thread int both = %d; void f%d(void) {}"
+    libraries = [shared(source % (number, number), f"libboth{number}.so") for number in (1, 2)]
+    path = compile("extern __thread int both; int get(void) { return both; }", flags="-fPIC")
+
+    def call(first, second):
+        handles = [ctypes.CDLL(library, mode) for library, mode in zip(libraries, (first, second))]
+        return rtlinker.load(path).get(), len(handles)
+
+    assert in_child(call, ctypes.RTLD_LOCAL, ctypes.RTLD_GLOBAL)[0] == 2
+    assert in_child(call, ctypes.RTLD_GLOBAL, ctypes.RTLD_LOCAL)[0] == 1
+
+
+def test_an_answer_for_a_namesake_is_refused_and_leaves_nothing(shared, in_child):
+    library = shared("__thread int own = 5;", "libown.so")
+
+    def call():
+        handle = ctypes.CDLL(library)
+        undo = UndoStack()
+        wants = (Want("pair", ThreadVariable(str(library), "own", 0, place=(12345, 0)), 0),)
+        with pytest.raises(rtlinker.LinkError) as caught:
+            give_thread_storage(ThreadRequest(b"", 0, 1, wants), undo)
+        undo.run()
+        return caught.value.headline, any("memfd" in mapping.path for mapping in memory_map()), bool(handle)
+
+    assert in_child(call) == ("thread-local variable cannot be told from a namesake", False, True)

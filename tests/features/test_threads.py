@@ -1,8 +1,9 @@
 """Loading and unloading are safe from several threads, and calls of different threads run at the same time."""
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import rtlinker
+from rtlinker.live import collect, frames
 
 SOURCE = """
 #include <unistd.h>
@@ -50,3 +51,27 @@ def test_a_call_lets_other_threads_run(compile, in_child):
         return taken
 
     assert in_child(call) == [1]
+
+
+def test_a_fork_while_another_thread_loads_leaves_the_child_free_to_load(compile, in_child):
+    path = compile('extern "C" int thrown() { try { throw 4; } catch (int n) { return n; } }', "c++")
+    held, done = Event(), Event()
+
+    def hold():
+        with collect.LOCK, frames.LOCK:
+            held.set()
+            done.wait()
+
+    thread = Thread(target=hold)
+    thread.start()
+    held.wait()
+
+    def call():
+        free = [lock.acquire(blocking=False) for lock in (collect.LOCK, frames.LOCK)]
+        return all(free) and rtlinker.load(path).thrown()
+
+    try:
+        assert in_child(call) == 4
+    finally:
+        done.set()
+        thread.join()

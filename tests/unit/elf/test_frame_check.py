@@ -61,3 +61,12 @@ def test_a_changed_byte_never_makes_a_description_leave_the_code(at, value):
 def test_any_bytes_are_read_without_a_stumble(data):
     lie(data)
     lie(CIE + data)
+
+
+def test_from_version_3_on_the_return_address_may_have_a_long_number():
+    for version, register in ((1, "90"), (3, "90 01")):
+        body = bytes([version]) + b"zR\0" + bytes.fromhex(f"01 78 {register} 01 1b") + bytes(8)
+        cie = pack("<II", len(body) + 4, 0) + body
+        at = len(cie)
+        assert lie(cie + description(at, CODE[0], 16)) is None
+        assert lie(cie + description(at, CODE[1], 16))[0] == at

@@ -183,3 +183,8 @@ def test_any_sequence_of_tokens_is_a_script_or_an_error(words: list[str]) -> Non
         assert isinstance(error, (BadObjectError, UnsupportedError))
     else:
         assert script is None or "a" in [entry.name for entry in script.entries]
+
+
+def test_a_comment_without_an_end_is_a_script_only_if_it_says_so() -> None:
+    assert looks_like_script(b"/* GNU ld script, cut off here" + b" " * 5000)
+    assert not looks_like_script(b"/* a program in C, whose first comment is long" + b" " * 5000)
