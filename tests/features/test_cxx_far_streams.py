@@ -31,7 +31,7 @@ def test_cout_in_32_bits_is_refused_with_the_remedy(compile, in_child):
 
 
 OVERFLOW = "namespace device { extern char memory[]; char *where() { return memory; } }"
-KEEPS_LIBSTDCXX = '#include <string>\nstd::string text() { return std::string(20, 65); }'
+KEEPS_LIBSTDCXX = "#include <string>\nstd::string text() { return std::string(20, 65); }"
 
 
 def test_an_overflow_shows_cxx_names_as_people_write_them(compile, in_child):

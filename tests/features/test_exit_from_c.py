@@ -100,7 +100,7 @@ def test_a_destructor_may_call_python_and_unload_its_image(compile):
         library = rtlinker.load({str(path)!r}, symbols={{"tell": (tell, "void(void)")}})
         rtlinker.load({str(leave)!r}).function("leave", "void(void)")()
     """
-    assert ran(text) == (0, "(\"C's exit runs its destructors\",)\n")
+    assert ran(text) == (0, '("C\'s exit runs its destructors",)\n')
 
 
 def test_an_image_whose_constructor_fails_has_nothing_to_do_at_exit(compile):
