@@ -27,6 +27,7 @@ from __future__ import annotations
 from itertools import count
 
 from rtlinker.haskell.prepare import Preparation
+from rtlinker.haskell.shape import WEAK
 from rtlinker.haskell.terms import Combinators, applied, build
 from rtlinker.haskell.types import TypeCon, arguments_of, list_of, substitute
 
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
 
 MANY = 1_000
 """Python functions known at once before the forgotten ones are looked for."""
-
-_WEAK = 49
-"""Closure type of a weak pointer whose key lives; a dead one has another info table (ClosureTypes.h)."""
 
 
 class Known:
@@ -155,8 +153,8 @@ class Callbacks:
         self.many = max(MANY, 2 * len(self.functions))
 
     def _is_alive(self, heap: Heap, weak: int) -> bool:
-        pointer = heap.word(heap.forced(weak) + 8)
-        return heap.table(heap.word(pointer & -8)).kind == _WEAK
+        pointer = heap.field(heap.forced(weak), 0)
+        return heap.table(heap.word(pointer & -8)).kind == WEAK  # a dead one has another info table
 
     def run(self, closure: int, io: bool) -> int:
         """The closure evaluated, with every request served that comes meanwhile."""
@@ -172,7 +170,7 @@ class Callbacks:
         event = heap.keep(heap.evaluate(self._started(heap, closure, io), io=True))
         while True:
             at = heap.forced(event)
-            field = heap.keep(heap.word(at + 8))
+            field = heap.keep(heap.field(at, 0))
             heap.drop(event)
             if heap.table(heap.word(at)).name == "Data.Either.Left":
                 return self._result(heap, field)
@@ -210,7 +208,7 @@ class Callbacks:
         """What the thread ended with: its value, or the exception raised anew. Lets go of the stable pointer."""
         at = heap.forced(ended)
         heap.drop(ended)
-        field = heap.word(at + 8)
+        field = heap.field(at, 0)
         if heap.table(heap.word(at)).name == "Data.Either.Right":
             return field
         exception = heap.keep(field)
@@ -228,7 +226,7 @@ class Callbacks:
         if not self.raised:
             return
         # a SomeException: the dictionary, then the exception itself; who caught and threw it again kept the latter
-        inner = heap.settled(heap.word(heap.forced(exception) + 16))
+        inner = heap.settled(heap.field(heap.forced(exception), 1))
         for stable, error in self.raised:
             if inner and heap.settled(heap.kept(stable)) == inner:
                 raise error
@@ -240,14 +238,14 @@ class Callbacks:
         """
         at = heap.forced(request)
         heap.drop(request)
-        number = heap.word(heap.settled(heap.word(at + 8)) + 8)
-        answer = heap.keep(heap.word(at + 24))
+        number = heap.field(heap.settled(heap.field(at, 0)), 0)
+        answer = heap.keep(heap.field(at, 2))
         known = self.functions[number]
         taken, result = arguments_of(known.kind)
         io = type(result) is TypeCon and result.name == "IO"
         given = result.arguments[0] if io and isinstance(result, TypeCon) else result
         try:
-            arguments = self._arguments(heap, heap.word(at + 16), taken)
+            arguments = self._arguments(heap, heap.field(at, 1), taken)
             preparation = Preparation(self.build)
             with heap.released():
                 part = preparation.build(given, [known.function(*arguments)], "a callback's result")
@@ -265,10 +263,10 @@ class Callbacks:
         try:
             for kind in taken:
                 at = heap.forced(rest)
-                following = heap.keep(heap.word(at + 16))
+                following = heap.keep(heap.field(at, 1))
                 heap.drop(rest)
                 rest = following
-                found.append(self.values.fetch(heap.word(at + 8), kind))
+                found.append(self.values.fetch(heap.field(at, 0), kind))
         finally:
             heap.drop(rest)
         return found

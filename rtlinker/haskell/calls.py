@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rtlinker.haskell.host import Host
+    from rtlinker.haskell.shape import Shape
 
 ADDRESS = ctypes.c_void_p
 CAPABILITY = CLOSURE = STABLE = ADDRESS
@@ -106,6 +107,6 @@ def tag(closure: int) -> int:
     return ctypes.c_uint32.from_address(code - 4).value + 1
 
 
-def field(closure: int, number: int) -> int:
+def field(closure: int, number: int, shape: Shape) -> int:
     """One of the pointers that a constructor holds, from 0."""
-    return ctypes.c_uint64.from_address((closure & ~7) + 8 * (number + 1)).value
+    return ctypes.c_uint64.from_address((closure & ~7) + 8 * (shape.header + number)).value

@@ -57,7 +57,7 @@ def read_flat(values: Values, kind: Type, root: int) -> object:
         return "" if element.name == "Char" else []
     count = heap.closure("base", "GHC.List", "length")
     start = heap.apply(taking(heap, values.limit + 1), heap.kept(root))
-    length = heap.word(heap.settled(values.run(heap.apply(count, start), io=False)) + 8)
+    length = heap.field(heap.settled(values.run(heap.apply(count, start), io=False)), 0)
     if length > values.limit:
         raise values.too_long(kind)
     letter = _LETTERS[element.name]
@@ -77,7 +77,7 @@ def _begins(values: Values, kind: TypeCon, root: int) -> bool:
     found = check_constructors(heap, (at,), ("GHC.Types.:", "GHC.Types.[]"), f"[{element.name}]")
     if "GHC.Types.[]" in found.values():
         return False
-    head = heap.word(at + 8)
+    head = heap.field(at, 0)
     scalar = CHAR if element.name == "Char" else INTEGERS.get(element.name) or FLOATS[element.name]
     head = heap.settled(head) or heap.settled(values.run(head, io=False))
     check_constructors(heap, (head,), (scalar.qualified,), element.name)

@@ -1,8 +1,8 @@
 """Haskell's heap as Python sees it: closures allocated, read and kept.
 
-A closure is a word that leads to its info table, then its fields. The table stands in front of the code that the word
-points to: layout, closure type, the constructor's number, and for a constructor the offset of its name, such as
-`ghc-prim:GHC.Types.I#` (GHC's includes/rts/storage/InfoTables.h and ClosureTypes.h, which are installed with GHC). A
+A closure is a word that leads to its info table, then its fields (`haskell.shape` has the exact form). The table stands
+in front of the code that the word points to: layout, closure type, the constructor's number, and for a constructor the
+offset of its name, such as `ghc-prim:GHC.Types.I#` (GHC's includes/rts/storage/InfoTables.h and ClosureTypes.h). A
 pointer to an evaluated constructor carries the constructor's number plus one in its low three bits. We read a value
 only after its constructor's name was compared with what its type says, so that a wrong signature is an error and not
 a crash.
@@ -24,50 +24,18 @@ from ctypes import CFUNCTYPE, c_size_t, c_ubyte, c_void_p, memmove, string_at
 from threading import RLock
 
 from rtlinker.errors import LinkError
-from rtlinker.facts import Fact
+from rtlinker.haskell.shape import BLACKHOLE, BUSY, CONSTRUCTORS, INDIRECTIONS, QUEUE, THREAD, THUNKS, Table
 from rtlinker.haskell.types import signature_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Protocol
 
-    class Machine(Protocol):
-        """What a runtime has to offer: its names, its lock, and evaluation with Haskell's exceptions made Python's."""
-
-        def address(self, name: str) -> int:
-            """The absolute address of a symbol of the runtime."""
-
-        def locate(self, package: str, module: str, name: str, suffix: str) -> int:
-            """The absolute address of `package:module.name`'s `closure` or `con_info`; may load the package."""
-
-        def lock(self) -> int:
-            """A capability for this thread (rts_lock)."""
-
-        def unlock(self, capability: int) -> None:
-            """Give the capability back (rts_unlock)."""
-
-        def capability(self) -> int:
-            """The capability that this thread has now; an evaluation may exchange it, also one that fails."""
-
-        def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
-            """The capability held afterwards, and the closure in weak head normal form, or what the action returned."""
+    from rtlinker.haskell.host import Machine
 
 
 PIECE = 400
 """Words asked for at once for small closures: below the runtime's limit for large objects, 409."""
-
-_CONSTRUCTORS = range(1, 8)
-_THUNKS = (15, 16, 17, 18, 19, 20, 21, 22, 24, 26)
-_INDIRECTIONS = (27, 28)
-_QUEUE, _BLACKHOLE, _THREAD, _BUSY = 37, 38, 52, 58
-
-
-class Table(Fact):
-    """What an info table says: closure type, and for a constructor its name, as `GHC.Types.I#`."""
-
-    kind: int
-    name: str
 
 
 class _Views(dict[int, memoryview]):
@@ -115,6 +83,10 @@ class Heap:
         self._at_stable = call(word, c_void_p)(machine.address("deRefStablePtr"))
         self._free_stable = call(None, c_void_p)(machine.address("hs_free_stable_ptr"))
         self._bytes_info = machine.address("stg_ARR_WORDS_info")
+        self.header = machine.shape.header
+        self._name_distance = machine.shape.name_distance
+        # whose costs Python's closures are: the runtime's own; the second word is the heap profiler's, which is off
+        self._profile = [machine.address("CCS_SYSTEM"), 0] if self.header > 1 else []
 
     # the capability
 
@@ -176,8 +148,19 @@ class Heap:
         """The word at an address."""
         return self.views[at >> 20][at >> 3 & 0x1FFFF]
 
-    def words(self, places: Iterable[int], index: int) -> list[int]:
-        """The word at `index` of each of several closures; 0 is the info pointer."""
+    def field(self, at: int, number: int) -> int:
+        """One field of a closure, the first has number 0."""
+        return self.word(at + 8 * (self.header + number))
+
+    def infos(self, places: Iterable[int]) -> list[int]:
+        """The info pointers of several closures."""
+        return self._words(places, 0)
+
+    def fields(self, places: Iterable[int], number: int) -> list[int]:
+        """One field of each of several closures, the first has number 0."""
+        return self._words(places, self.header + number)
+
+    def _words(self, places: Iterable[int], index: int) -> list[int]:
         views, offset = self.views, 8 * index
         return [views[(at + offset) >> 20][(at + offset) >> 3 & 0x1FFFF] for at in places]
 
@@ -187,8 +170,8 @@ class Heap:
         if table is None:
             kind = self.word(info - 8) & 0xFFFFFFFF
             name = ""
-            if kind in _CONSTRUCTORS:
-                distance = (self.word(info - 24) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+            if kind in CONSTRUCTORS:
+                distance = (self.word(info - self._name_distance) & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
                 name = string_at(info + distance).decode().partition(":")[2]
             table = self.tables[info] = Table(kind, name)
         return table
@@ -197,22 +180,30 @@ class Heap:
         """The address of the evaluated closure that a pointer leads to; 0 when it is not evaluated."""
         while not pointer & 7:
             kind = self.table(self.word(pointer)).kind
-            if kind in _THUNKS or kind == _BUSY:
+            if kind in THUNKS or kind == BUSY:
                 return 0
-            if kind == _BLACKHOLE:
-                target = self.word(pointer + 8)
-                if not target & 7 and self.table(self.word(target)).kind in (_THREAD, _QUEUE):
+            if kind == BLACKHOLE:
+                target = self.field(pointer, 0)
+                if not target & 7 and self.table(self.word(target)).kind in (THREAD, QUEUE):
                     return 0
                 pointer = target
-            elif kind in _INDIRECTIONS:
-                pointer = self.word(pointer + 8)
+            elif kind in INDIRECTIONS:
+                pointer = self.field(pointer, 0)
             else:
                 return pointer
         return pointer & -8
 
     def bytes_at(self, array_at: int, offset: int, size: int) -> bytes:
         """Bytes out of a ByteArray#."""
-        return string_at(array_at + 16 + offset, size)
+        return string_at(self.content_of(array_at) + offset, size)
+
+    def size_of(self, array_at: int) -> int:
+        """How many bytes a ByteArray# has."""
+        return self.field(array_at, 0)
+
+    def content_of(self, array_at: int) -> int:
+        """Where the bytes of a ByteArray# are."""
+        return array_at + 8 * (self.header + 1)
 
     # building
 
@@ -223,13 +214,14 @@ class Heap:
 
     def objects(self, info: int, columns: Sequence[Sequence[int]], tag: int) -> list[int]:
         """One closure for each row of the columns of fields; tagged pointers."""
-        count, size = len(columns[0]), len(columns) + 1
+        header = [info, *self._profile]
+        count, size = len(columns[0]), len(columns) + len(header)
         step = PIECE // size
         found: list[int] = []
         for start in range(0, count, step):
             rows = min(step, count - start)
-            block = array("Q", [info]) * (rows * size)
-            for index, column in enumerate(columns, 1):
+            block = array("Q", [*header, *[0] * len(columns)]) * rows
+            for index, column in enumerate(columns, len(header)):
                 block[index::size] = array("Q", column[start : start + rows])
             at = self.allocate(rows * size)
             memmove(at, block.buffer_info()[0], rows * size * 8)
@@ -238,26 +230,28 @@ class Heap:
 
     def cons(self, elements: Sequence[int]) -> int:
         """A list of closures."""
-        info = self.constructor("ghc-prim", "GHC.Types", ":")
+        header = [self.constructor("ghc-prim", "GHC.Types", ":"), *self._profile]
         tail = self.closure("ghc-prim", "GHC.Types", "[]") + 1
-        step = PIECE // 3
+        size = len(header) + 2
+        step = PIECE // size
         for start in reversed(range(0, len(elements), step)):
             part = elements[start : start + step]
-            block = array("Q", [info]) * (3 * len(part))
+            block = array("Q", [*header, 0, 0]) * len(part)
             at = self.allocate(len(block))
-            block[1::3] = array("Q", part)
-            block[2::3] = array("Q", [*range(at + 26, at + 24 * len(part), 24), tail])
+            block[size - 2 :: size] = array("Q", part)
+            following = range(at + 8 * size + 2, at + 8 * len(block), 8 * size)
+            block[size - 1 :: size] = array("Q", [*following, tail])
             memmove(at, block.buffer_info()[0], 8 * len(block))
             tail = at + 2
         return tail
 
     def byte_array(self, content: bytes, pinned: bool = False) -> int:
         """A ByteArray# with that content; a pinned one never moves."""
-        words = 2 + (len(content) + 7) // 8
+        header = array("Q", [self._bytes_info, *self._profile, len(content)])
+        words = len(header) + (len(content) + 7) // 8
         at = self._pinned(self.capability, words, 16, 0) if pinned else self.allocate(words)
-        header = array("Q", [self._bytes_info, len(content)])
-        memmove(at, header.buffer_info()[0], 16)
-        memmove(at + 16, content, len(content))
+        memmove(at, header.buffer_info()[0], 8 * len(header))
+        memmove(self.content_of(at), content, len(content))
         return at
 
     def apply(self, function: int, *arguments: int) -> int:
@@ -286,7 +280,7 @@ class Heap:
 def check_constructors(heap: Heap, places: Iterable[int], expected: Iterable[str], kind: str) -> dict[int, str]:
     """Info pointer -> constructor's name, of all closures at those places; SignatureError for any other constructor."""
     allowed = tuple(expected)
-    found = {info: heap.table(info).name for info in set(heap.words(places, 0))}
+    found = {info: heap.table(info).name for info in set(heap.infos(places))}
     for info, name in found.items():
         if name not in allowed:
             shown = name or f"a closure of type {heap.table(info).kind}"

@@ -1,4 +1,4 @@
-"""Machine code that stands for four kinds of functions which Haskell objects call.
+"""Machine code that stands for five kinds of functions which Haskell objects call.
 
 **newCAF.** A constant of a module (a CAF, a constant applicative form) is evaluated once; its code announces itself to
 `newCAF` first. The runtime offers two: `newRetainedCAF` keeps the value for ever, and with it the module; `newGCdCAF`
@@ -10,6 +10,11 @@ calls newGCdCAF and then makes the constant a root, a stable pointer, and writes
 **registerForeignExports.** A constructor of each object with a `foreign export` hands a list to the runtime, which
 makes stable pointers of the exported closures and never frees them, but for its own linker. Ours chains the lists by
 their first word, which is there for that; Python makes the stable pointers and knows them.
+
+**registerCcsList.** A constructor of each object by `ghc -prof` hands its stacks of cost centres to the runtime, which
+chains them, and completes them when it starts: parent, root and depth. Those that come later it leaves incomplete, with
+the chain in the place of the parent, and code that compares stacks runs astray.
+Ours completes each at once, below the main one. They are on no list, so no report has them.
 
 **setenv, unsetenv, putenv, clearenv.** Static code reads `environ` with a 32-bit displacement, and libc's is out of
 reach. The static host therefore has an `environ` of its own: a word that is made equal to libc's at each call from
@@ -29,7 +34,7 @@ from rtlinker.facts import Fact
 R_X86_64_PC32, R_X86_64_GOTPCREL = 2, 9
 
 CAFS, EXPORTS, ENVIRON, SHORT_NAME = "rtlinker_cafs", "rtlinker_exports", "environ", "program_invocation_short_name"
-NEW_CAF, REGISTER = "rtlinker_newCAF", "rtlinker_registerForeignExports"
+NEW_CAF, REGISTER, STACKS = "rtlinker_newCAF", "rtlinker_registerForeignExports", "rtlinker_registerCcsList"
 LIBC = "rtlinker_libc_"
 """What libc's own functions are called in the code that stands before them."""
 
@@ -73,6 +78,23 @@ CHAIN_EXPORTS = (
     Line("48 89 3d 00 00 00 00", "mov %rdi, rtlinker_exports(%rip)", R_X86_64_PC32, EXPORTS),
     Line("c3", "ret"),
 )
+
+
+COMPLETE_STACKS = (
+    ENDBR,
+    Line("48 8b 0d 00 00 00 00", "mov CCS_MAIN@GOTPCREL(%rip), %rcx", R_X86_64_GOTPCREL, "CCS_MAIN"),
+    Line("eb 18", "jmp .+26"),
+    Line("48 8b 50 08", "mov 8(%rax), %rdx"),
+    Line("48 89 48 10", "mov %rcx, 16(%rax)"),
+    Line("48 89 50 20", "mov %rdx, 32(%rax)"),
+    Line("48 c7 40 28 01 00 00 00", "movq $1, 40(%rax)"),
+    Line("48 83 c7 08", "add $8, %rdi"),
+    Line("48 8b 07", "mov (%rdi), %rax"),
+    Line("48 85 c0", "test %rax, %rax"),
+    Line("75 e0", "jne .-30"),
+    Line("c3", "ret"),
+)
+"""(addresses of stacks, up to a zero): prevStack is CCS_MAIN, root is cc, depth 1 (CostCentreStack of CCS.h)."""
 
 
 def change_environment(name: str) -> tuple[Line, ...]:
@@ -129,7 +151,10 @@ class Hooks(Fact):
 
 
 KEEPER = Hooks({NEW_CAF: KEEP_CONSTANT, REGISTER: CHAIN_EXPORTS}, (CAFS, EXPORTS))
-"""For both kinds of runtime."""
+"""For every kind of runtime."""
+
+PROFILER = Hooks({STACKS: COMPLETE_STACKS}, ())
+"""For the profiling runtime."""
 
 SURROUNDINGS = Hooks({name: change_environment(name) for name in CHANGERS}, (ENVIRON, SHORT_NAME))
 """For the static one, which is linked together with it."""

@@ -5,9 +5,19 @@ packages' closures and info tables in 32 bits: it runs only where those lie in t
 them ourselves; the dynamic linker never puts them there. A stub or a copy would not do, as it does in C: the garbage
 collector knows a closure by its address, and reads the table in front of the code that an info pointer leads to. Code
 by `ghc -dynamic` reads all addresses from its GOT and runs with either.
+
+Code by `ghc -prof` has larger closures (`haskell.shape`): nothing of it can be in one process with other code. So there
+is a third kind, linked as the static one is, from the libraries for profiling.
 """
 
 from __future__ import annotations
+
+RUNS = {
+    "shared": frozenset(("shared",)),
+    "static": frozenset(("static", "shared")),
+    "profiled": frozenset(("profiled",)),
+}
+"""Kind of runtime -> the kinds of code that it runs: `shared` is code by `ghc -dynamic`."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,13 +25,16 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from rtlinker.haskell.packages import Package, Packages
+    from rtlinker.haskell.shape import Shape
     from rtlinker.live.linker import LinkerCore
 
     class Host(Protocol):
         """GHC's runtime and packages in this process."""
 
         kind: str
-        """`shared` or `static`."""
+        """`shared`, `static` or `profiled`."""
+        shape: Shape
+        """How its closures lie in memory."""
         linker: LinkerCore
         """Where objects are loaded; it knows every name of the runtime and of the packages."""
 
@@ -34,6 +47,31 @@ if TYPE_CHECKING:
         def close(self) -> None:
             """Give everything back. Only a host whose runtime was not started can be closed."""
 
+    class Machine(Protocol):
+        """What a runtime has to offer: its names, its lock, and evaluation with Haskell's exceptions made Python's."""
+
+        @property
+        def shape(self) -> Shape:
+            """How its closures lie in memory."""
+
+        def address(self, name: str) -> int:
+            """The absolute address of a symbol of the runtime."""
+
+        def locate(self, package: str, module: str, name: str, suffix: str) -> int:
+            """The absolute address of `package:module.name`'s `closure` or `con_info`; may load the package."""
+
+        def lock(self) -> int:
+            """A capability for this thread (rts_lock)."""
+
+        def unlock(self, capability: int) -> None:
+            """Give the capability back (rts_unlock)."""
+
+        def capability(self) -> int:
+            """The capability that this thread has now; an evaluation may exchange it, also one that fails."""
+
+        def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
+            """The capability held afterwards, and the closure in weak head normal form, or what the action returned."""
+
 
 def open_host(kind: str, packages: Packages) -> Host:
     """A host of that kind, with the runtime and base. Raises LinkError when GHC's libraries are not installed."""
@@ -43,4 +81,4 @@ def open_host(kind: str, packages: Packages) -> Host:
         return SharedHost(packages)
     from rtlinker.haskell.static_host import StaticHost
 
-    return StaticHost(packages)
+    return StaticHost(packages, profiled=kind == "profiled")

@@ -13,8 +13,9 @@ from __future__ import annotations
 import ctypes
 from _thread import get_ident
 
-from rtlinker.haskell.hooks import CAFS, EXPORTS, KEEPER, NEW_CAF, REGISTER
+from rtlinker.haskell.hooks import CAFS, EXPORTS, KEEPER, NEW_CAF, PROFILER, REGISTER, STACKS
 from rtlinker.haskell.reach import reached
+from rtlinker.haskell.shape import PROFILED
 from rtlinker.host import libc
 from rtlinker.live.collect import LOCK
 from rtlinker.live.pins import look_again
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 HELD = "haskell's heap may reach it"
 PARALLEL = "haskell runs on several capabilities: its heap cannot be looked at"
+COSTS = "the profiler's cost-centre stacks may refer to it"
 
 TRIES = 2
 """How often to collect: what a thread's stack does not use holds anything, and something else after the next time."""
@@ -47,10 +49,14 @@ class Keeper:
         self._exported: dict[int, list[int]] = {}
         with LOCK:
             self._linker.load_object(KEEPER.written(), "rtlinker's keeper of haskell modules")
+            instead = {"newCAF": NEW_CAF, "registerForeignExports": REGISTER}
+            if rts.host.shape is PROFILED:
+                self._linker.load_object(PROFILER.written(), "rtlinker's part of the profiling runtime")
+                instead["registerCcsList"] = STACKS
             self._linker.resolve()  # constructors of nobody else wait: this is the first thing linked
             self._constants = self._word(CAFS)
             self._exports = self._word(EXPORTS)
-            for name, ours in (("newCAF", NEW_CAF), ("registerForeignExports", REGISTER)):
+            for name, ours in instead.items():
                 self._linker.define(name, self._linker.lookup(ours))
 
     def _word(self, name: str) -> ctypes.c_uint64:
@@ -139,7 +145,7 @@ class Keeper:
                 return
             with self.rts.held():
                 self._release(waiting)
-            if self._one_at_a_time():
+            if not self._blind():
                 self._unreached = {*waiting} - self._reached(waiting)
             look_again()
             self._unreached.clear()
@@ -160,11 +166,15 @@ class Keeper:
         """The reason to keep an unloaded image (see `live.pins`)."""
         if live in self._unreached or not self.rts.started:
             return []
-        return [HELD if self._one_at_a_time() else PARALLEL]
+        return [self._blind() or HELD]
 
-    def _one_at_a_time(self) -> bool:
-        """Whether nothing of Haskell's runs while Python holds the heap."""
-        return ctypes.c_uint32.from_address(self.rts.host.address("n_capabilities")).value == 1
+    def _blind(self) -> str:
+        """Why what Haskell reaches cannot be told; empty where it can."""
+        if self.rts.host.shape is PROFILED:
+            return COSTS
+        # with one capability nothing of Haskell's runs while Python holds the heap
+        one = ctypes.c_uint32.from_address(self.rts.host.address("n_capabilities")).value == 1
+        return "" if one else PARALLEL
 
     def _release(self, images: Collection[LiveImage]) -> None:
         """Take the roots of images back: of their constants, and of what they export."""

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.haskell.packages import Packages
     from rtlinker.haskell.rts import Heap, Held, Rts
+    from rtlinker.haskell.shape import Shape
     from rtlinker.haskell.values import Values
 
 
@@ -34,6 +35,11 @@ class RtsMachine:
         self.keeper = Keeper(rts)
         self._held: dict[int, list[Section]] = {}
         self._values: Values | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """How the runtime's closures lie in memory."""
+        return self.rts.host.shape
 
     def address(self, name: str) -> int:
         """The absolute address of a symbol of the runtime. Raises UndefinedSymbolsError."""

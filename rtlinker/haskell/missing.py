@@ -7,6 +7,8 @@ from rtlinker.haskell.names import MAIN, Name, parse_symbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rtlinker.haskell.objects import HaskellObject
     from rtlinker.haskell.packages import Package, Packages
 
@@ -45,20 +47,29 @@ def _remedy(name: Name, packages: Packages) -> str:
     return f"install it for GHC {version} (cabal install --lib {wanted}), or load its objects too"
 
 
-def refuse_profiling(found: HaskellObject, packages: Packages) -> None:
-    """Raise UnsupportedError for code compiled with -prof, with what of the libraries that it needs is missing.
+def refuse_unprofiled(found: Sequence[HaskellObject], packages: Packages) -> None:
+    """Raise UnsupportedError for code by `ghc -prof` where a package that it needs is not installed for profiling.
 
-    Such code needs every package compiled so, and a runtime of its own, whose closures have another layout.
+    Such code needs the runtime and every package compiled so: closures have another layout. For the same reason it is
+    refused together with code that was compiled without.
     """
-    if not found.profiled:
+    profiled = [one.object.name for one in found if one.profiled]
+    if not profiled:
         return
-    missing = [unit for unit in found.units if unit in packages.by_unit and not _is_profiled(packages.by_unit[unit])]
-    facts = [("object", found.object.name), ("needs", "GHC's profiling runtime, which cannot be loaded yet")]
+    others = [one.object.name for one in found if not one.profiled]
+    if others:
+        facts = [("with -prof", ", ".join(profiled)), ("without", ", ".join(others))]
+        raise UnsupportedError("profiling", "objects with -prof and without", facts, "compile all of them with -prof")
+    units = dict.fromkeys(["rts", "base", *[unit for one in found for unit in one.units]])
+    needed = packages.closure([packages.by_unit[unit] for unit in units if unit in packages.by_unit])
+    missing = [package.id for package in needed if not _has_profiling(package)]
     if missing:
-        facts.append(("missing", f"the profiling libraries of {', '.join(missing)} (Debian: ghc-prof)"))
-    raise UnsupportedError("profiling", "object compiled for profiling", facts, "compile it without -prof")
+        facts = [("object", ", ".join(profiled)), ("without", "\n".join(missing))]
+        hint = "install them for profiling (Debian: ghc-prof, libghc-*-prof), or compile without -prof"
+        raise UnsupportedError("profiling", "packages are not installed for profiling", facts, hint)
 
 
-def _is_profiled(package: Package) -> bool:
+def _has_profiling(package: Package) -> bool:
     """Whether the package has libraries for profiling, or none at all."""
-    return not package.libraries or package.file("lib{}_p.a") is not None
+    ending = "_thr_p" if package.unit == "rts" else "_p"
+    return not package.libraries or package.file(f"lib{{}}{ending}.a") is not None

@@ -80,7 +80,7 @@ class Reading:
         heap, name = self.heap, kind.name
         if name == "Bool":
             found = check_constructors(heap, places, ("GHC.Types.False", "GHC.Types.True"), name)
-            return [found[info] == "GHC.Types.True" for info in heap.words(places, 0)]
+            return [found[info] == "GHC.Types.True" for info in heap.infos(places)]
         if name == "()":
             check_constructors(heap, places, ("GHC.Tuple.()",), name)
             return [None] * len(places)
@@ -91,22 +91,22 @@ class Reading:
         if name == "Ratio":
             return self._ratios(kind, places)
         check_constructors(heap, places, (f"GHC.Tuple.{name}",), write(kind))
-        columns = [self.read(each, heap.words(places, at)) for at, each in enumerate(kind.arguments, 1)]
+        columns = [self.read(each, heap.fields(places, at)) for at, each in enumerate(kind.arguments)]
         return list(zip(*columns))
 
     def _maybes(self, kind: TypeCon, places: Sequence[int]) -> list[Any]:
         heap = self.heap
         found = check_constructors(heap, places, ("GHC.Maybe.Nothing", "GHC.Maybe.Just"), write(kind))
-        there = [found[info] == "GHC.Maybe.Just" for info in heap.words(places, 0)]
-        fields = heap.words([place for place, each in zip(places, there) if each], 1)
+        there = [found[info] == "GHC.Maybe.Just" for info in heap.infos(places)]
+        fields = heap.fields([place for place, each in zip(places, there) if each], 0)
         inner = iter(self.read(kind.arguments[0], fields))
         return [(_just(next(inner)) if each else None) for each in there]
 
     def _eithers(self, kind: TypeCon, places: Sequence[int]) -> list[Any]:
         heap = self.heap
         found = check_constructors(heap, places, ("Data.Either.Left", "Data.Either.Right"), write(kind))
-        is_left = [found[info] == "Data.Either.Left" for info in heap.words(places, 0)]
-        fields = heap.words(places, 1)
+        is_left = [found[info] == "Data.Either.Left" for info in heap.infos(places)]
+        fields = heap.fields(places, 0)
         left = iter(self.read(kind.arguments[0], [at for at, each in zip(fields, is_left) if each]))
         right = iter(self.read(kind.arguments[1], [at for at, each in zip(fields, is_left) if not each]))
         return [Left(next(left)) if each else Right(next(right)) for each in is_left]
@@ -115,8 +115,8 @@ class Reading:
         from fractions import Fraction
 
         check_constructors(self.heap, places, ("GHC.Real.:%",), write(kind))
-        upper = self.read(kind.arguments[0], self.heap.words(places, 1))
-        lower = self.read(kind.arguments[0], self.heap.words(places, 2))
+        upper = self.read(kind.arguments[0], self.heap.fields(places, 0))
+        lower = self.read(kind.arguments[0], self.heap.fields(places, 1))
         return [None] * len(places) if self.pending else [Fraction(*each) for each in zip(upper, lower)]
 
     def _lists(self, kind: TypeCon, pointers: Sequence[int]) -> list[Any]:
@@ -143,6 +143,7 @@ class Reading:
         heap = self.heap
         views = heap.views
         cell = heap.constructor("ghc-prim", "GHC.Types", ":")
+        head, rest = heap.header, heap.header + 1
         longest = len(heads) + self.values.limit
         number, view = -1, heap.views[0]
         while True:
@@ -159,12 +160,12 @@ class Reading:
                     return 0
                 rows = [("signature", write(kind)), ("found", name or "no list")]
                 raise signature_error("the value is not of the signature's type", rows)
-            if index < 0x1FFFE:
-                heads.append(view[index + 1])
-                pointer = view[index + 2]
+            if index < 0x20000 - rest:
+                heads.append(view[index + head])
+                pointer = view[index + rest]
             else:  # a cell in a library's data may lie across the border of a megabyte
-                heads.append(heap.word(at + 8))
-                pointer = heap.word(at + 16)
+                heads.append(heap.field(at, 0))
+                pointer = heap.field(at, 1)
             if len(heads) > longest:
                 raise self.values.too_long(kind)
 

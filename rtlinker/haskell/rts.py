@@ -227,8 +227,8 @@ class Heap:
             action = self.apply(closure(BIND), action, closure(EVALUATE))
         either = self._evaluate(self.apply(closure(TRY), closure(ANY_EXCEPTION), action))
         if tag(either) == RIGHT:
-            return field(either, 0)
-        text = self._text_of_exception(field(either, 0))
+            return field(either, 0, self.rts.host.shape)
+        text = self._text_of_exception(field(either, 0, self.rts.host.shape))
         raise ForeignExceptionError("Haskell", "", text)
 
     def _evaluate(self, action: int) -> int:

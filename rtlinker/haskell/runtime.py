@@ -12,9 +12,9 @@ from contextlib import suppress
 
 from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError, UndefinedSymbolsError
-from rtlinker.haskell.host import open_host
+from rtlinker.haskell.host import RUNS, open_host
 from rtlinker.haskell.machine import RtsMachine
-from rtlinker.haskell.missing import explain_missing, refuse_profiling
+from rtlinker.haskell.missing import explain_missing, refuse_unprofiled
 from rtlinker.haskell.objects import HaskellObject, read_haskell
 from rtlinker.haskell.packages import find_packages
 from rtlinker.haskell.rts import Rts
@@ -37,14 +37,15 @@ class Runtime:
     """Loads Haskell modules into this process.
 
     `kind` is `shared` (GHC's shared libraries, for code by `ghc -dynamic`), `static` (its archives, linked into low
-    memory, for any code), or None: what the first module needs. The process has one runtime, which all share.
+    memory, for that and code by `ghc` alone), `profiled` (for code by `ghc -prof`), or None: what the first module
+    needs. The process has one runtime, which all share.
 
     Raises LinkError when there is no GHC, or when the process has a runtime of the other kind already.
     """
 
     def __init__(self, kind: str | None = None) -> None:
-        if kind not in {None, "shared", "static"}:
-            raise ValueError(f"a runtime is 'shared' or 'static', not {kind!r}")
+        if kind is not None and kind not in RUNS:
+            raise ValueError(f"a runtime is 'shared', 'static' or 'profiled', not {kind!r}")
         self.packages = find_packages()
         self.modules: list[Module] = []
         if kind is not None:
@@ -61,7 +62,7 @@ class Runtime:
             if not _there:
                 _there.append(RtsMachine(Rts(open_host(kind, self.packages)), self.packages))
             there = _there[0].rts.host.kind
-            if kind == "static" and there == "shared":
+            if kind not in RUNS[there]:
                 raise _another_kind(kind, there)
             return _there[0]
 
@@ -126,7 +127,8 @@ class Runtime:
 
     def prepare(self, found: Sequence[HaskellObject]) -> RtsMachine:
         """The runtime for the objects, with the packages that they refer to."""
-        machine = self.machine_for("static" if any(one.static for one in found) else "shared")
+        refuse_unprofiled(found, self.packages)
+        machine = self.machine_for(_kind_of(found))
         units = dict.fromkeys([unit for one in found for unit in one.units])
         machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
         return machine
@@ -144,10 +146,7 @@ class Runtime:
         data = read_file(path)
         if sort_of(data) != "object":
             return None
-        found = read_haskell(read_object(data, path))
-        if found is not None:
-            refuse_profiling(found, self.packages)
-        return found
+        return read_haskell(read_object(data, path))
 
     def _with_imports(self, found: list[HaskellObject], others: Sequence[Module] | None = None) -> list[HaskellObject]:
         """The objects, and those beside them of the modules that they refer to and that `others` do not have."""
@@ -190,11 +189,26 @@ class Runtime:
         self.close()
 
 
+def _kind_of(found: Sequence[HaskellObject]) -> str:
+    """The kind of runtime that the objects need."""
+    if any(one.profiled for one in found):
+        return "profiled"
+    return "static" if any(one.static for one in found) else "shared"
+
+
 def _another_kind(wanted: str, there: str) -> LinkError:
-    said = {"static": "static: runs code by `ghc -c`", "shared": "shared: GHC's shared libraries"}
-    hint = "compile with -dynamic, or ask for Runtime('static') before anything else: it runs both"
+    said = {
+        "static": "static: runs code by `ghc -c`",
+        "shared": "shared: GHC's shared libraries",
+        "profiled": "profiled: runs code by `ghc -prof`",
+    }
+    hint = None
+    if "profiled" in {wanted, there}:
+        hint = f"compile {'with' if there == 'profiled' else 'without'} -prof, or use a process of its own"
+    elif wanted == "static":
+        hint = "compile with -dynamic, or ask for Runtime('static') before anything else: it runs both"
     facts = [("wanted", said[wanted]), ("there", said[there])]
-    return LinkError("haskell runtime of another kind is there already", facts, hint if wanted == "static" else None)
+    return LinkError("haskell runtime of another kind is there already", facts, hint)
 
 
 def _beside(one: HaskellObject, wanted: str) -> str | None:

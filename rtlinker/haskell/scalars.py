@@ -129,7 +129,7 @@ def read_scalars(heap: Heap, kind: str, places: Sequence[int]) -> list[object]:
     """The numbers in boxes."""
     scalar = INTEGERS.get(kind) or FLOATS[kind]
     check_constructors(heap, places, (scalar.qualified,), kind)
-    words = array("Q", heap.words(places, 1))
+    words = array("Q", heap.fields(places, 0))
     if kind == "Float":
         return list(array("f", array("I", words.tobytes())[::2].tobytes()))
     return list(array(scalar.letter, words.tobytes()))
@@ -138,7 +138,7 @@ def read_scalars(heap: Heap, kind: str, places: Sequence[int]) -> list[object]:
 def read_characters(heap: Heap, places: Sequence[int]) -> str:
     """The characters in boxes, as one text."""
     check_constructors(heap, places, (CHAR.qualified,), "Char")
-    return "".join(map(chr, heap.words(places, 1)))
+    return "".join(map(chr, heap.fields(places, 0)))
 
 
 def character_boxes(heap: Heap, text: Iterable[str]) -> dict[str, int]:
@@ -180,14 +180,14 @@ def read_large(heap: Heap, kind: str, places: Sequence[int]) -> list[int]:
     """Integers or Naturals of any size."""
     names = (_SMALL, _POSITIVE, _NEGATIVE) if kind == "Integer" else (_NATURAL, _LARGE_NATURAL)
     found = check_constructors(heap, places, names, kind)
-    words = heap.words(places, 1)
+    words = heap.fields(places, 0)
     numbers = []
-    for info, word in zip(heap.words(places, 0), words):
+    for info, word in zip(heap.infos(places), words):
         name = found[info]
         if name in (_SMALL, _NATURAL):
             number = word - (1 << 64) if name == _SMALL and word >> 63 else word
         else:
-            magnitude = int.from_bytes(heap.bytes_at(word, 0, heap.word(word + 8)), "little")
+            magnitude = int.from_bytes(heap.bytes_at(word, 0, heap.size_of(word)), "little")
             number = -magnitude if name == _NEGATIVE else magnitude
         numbers.append(number)
     return numbers

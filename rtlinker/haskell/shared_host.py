@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from rtlinker.elf.thread_library import thread_library
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.haskell.shape import PLAIN
 from rtlinker.host import dynamic
 from rtlinker.host.written_library import open_written_library, serial
 from rtlinker.live.linker import LinkerCore
@@ -34,6 +35,7 @@ class SharedHost:
     """
 
     kind = "shared"
+    shape = PLAIN
 
     def __init__(self, packages: Packages) -> None:
         self._packages = packages

@@ -8,6 +8,8 @@ Static code (`ghc -c` without `-dynamic`) holds the addresses of closures and in
 below 2 GiB, where a program that is not position-independent would be. Functions of libc get stubs there. Data of libc
 is reached through copies, which is right for `stdout` and `stderr`; `environ` and `program_invocation_short_name` are
 words of our own (see `haskell.hooks`).
+
+The profiling runtime is linked in the same way, from the files whose names end in `_p.a` and `.p_o`.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import ctypes
 
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.haskell.hooks import CHANGERS, ENVIRON, LIBC, SHORT_NAME, SURROUNDINGS
+from rtlinker.haskell.shape import PLAIN, PROFILED
 from rtlinker.host import dynamic
 from rtlinker.live.files import library_path
 from rtlinker.live.linker import LinkerCore
@@ -29,8 +32,11 @@ if TYPE_CHECKING:
 FIRST = ("rts", "ghc-prim", "ghc-bignum", "base")
 """The units that refer to each other in a circle: they are linked as one image."""
 
-OURS = frozenset(("newCAF", "registerForeignExports"))
+OURS = frozenset(("newCAF", "registerForeignExports", "registerCcsList"))
 """Names of the runtime that packages are linked with and users' objects are not."""
+
+LATE = frozenset(("registerCcsList",))
+"""Those of them that packages are not linked with either when the runtime may have started."""
 
 ROOTS = ("hs_init_ghc", "rts_evalIO", "newGCdCAF", "getStablePtr")
 """Names that bring in the members which the packages alone would not."""
@@ -45,9 +51,9 @@ class StaticHost:
     `threaded` says which runtime it is. Raises LinkError when a library is not installed or cannot be linked.
     """
 
-    kind = "static"
-
-    def __init__(self, packages: Packages, threaded: bool = True) -> None:
+    def __init__(self, packages: Packages, threaded: bool = True, profiled: bool = False) -> None:
+        self.kind = "profiled" if profiled else "static"
+        self.shape = PROFILED if profiled else PLAIN
         self._packages = packages
         self._there: set[str] = set()
         self._opened: set[str] = set()
@@ -68,7 +74,7 @@ class StaticHost:
         if not missing:
             return
         waiting, linker._pending = linker._pending, [] if self._there else linker._pending
-        self._hide(frozenset())
+        self._hide(LATE if self._there else frozenset())
         try:
             for package in missing:
                 self._offer(package)
@@ -92,19 +98,28 @@ class StaticHost:
                 self._opened.add(name)
         if package.unit == "rts":
             self.linker.load_archive(self._runtime(package))
-        elif package.object is not None:
-            self.linker.load_object(package.object)
-        elif package.archive is not None:
-            self.linker.load_archive(package.archive, whole=True)
+            return
+        object, archive = self._code(package)
+        if object is not None:
+            self.linker.load_object(object)
+        elif archive is not None:
+            self.linker.load_archive(archive, whole=True)
         elif package.libraries:
             facts = [("package", package.id), ("searched", "\n".join(package.directories))]
             raise LinkError("haskell package without a static library", facts, "install it with its libHS*.a")
 
+    def _code(self, package: Package) -> tuple[str | None, str | None]:
+        """The one object and the archive of a package, where they are installed."""
+        if self.shape is PROFILED:
+            return package.file("{}.p_o"), package.file("lib{}_p.a")
+        return package.object, package.archive
+
     def _runtime(self, package: Package) -> str:
-        path = package.file("lib{}_thr.a") if self.threaded else package.archive
+        ending = ("_thr" if self.threaded else "") + ("_p" if self.shape is PROFILED else "")
+        path = package.file(f"lib{{}}{ending}.a")
         if path is None:
             facts = [("package", package.id), ("searched", "\n".join(package.directories))]
-            raise LinkError("haskell runtime is not installed", facts, "install GHC with its libHSrts_thr.a")
+            raise LinkError("haskell runtime is not installed", facts, f"install GHC with its libHSrts{ending}.a")
         return path
 
     def _surround(self) -> None:

@@ -93,7 +93,7 @@ def _fields(heap: Heap, kind: str, content: bytes) -> tuple[tuple[int, ...], tup
         return (heap.byte_array(content),), (0, len(content) // 2)
     data = heap.byte_array(content, pinned=True)
     info = heap.constructor("base", "GHC.ForeignPtr", "PlainPtr")
-    return (heap.objects(info, [[data]], 4)[0],), (data + 16, 0, len(content))
+    return (heap.objects(info, [[data]], 4)[0],), (heap.content_of(data), 0, len(content))
 
 
 def read_strict(heap: Heap, kind: str, places: Sequence[int]) -> list[object]:
@@ -119,7 +119,7 @@ def read_lazy(heap: Heap, kind: str, pointers: Sequence[int]) -> tuple[list[obje
             if f"{module}.Empty" in found.values():
                 break
             pieces.append(_piece(heap, kind, at, 1))
-            pointer = heap.word(at + 16)
+            pointer = heap.field(at, 1)
         values.append(_value(kind, b"".join(pieces)))
     return values, pending
 
@@ -127,9 +127,9 @@ def read_lazy(heap: Heap, kind: str, pointers: Sequence[int]) -> tuple[list[obje
 def _piece(heap: Heap, kind: str, at: int, more: int) -> bytes:
     """The bytes of one strict value, whose words follow `more` further pointers."""
     if kind in ("Text", LAZY_TEXT):
-        content, offset, units = (heap.word(at + 8 * each) for each in (1, 2 + more, 3 + more))
+        content, offset, units = (heap.field(at, each) for each in (0, 1 + more, 2 + more))
         return heap.bytes_at(content, 2 * offset, 2 * units)
-    address, offset, size = (heap.word(at + 8 * each) for each in (2 + more, 3 + more, 4 + more))
+    address, offset, size = (heap.field(at, each) for each in (1 + more, 2 + more, 3 + more))
     return string_at(address + offset, size) if size else b""
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from rtlinker.haskell.heap import Machine
+    from rtlinker.haskell.host import Machine
     from rtlinker.haskell.types import Type
 
 FIRST_PIECE = 1 << 17
@@ -147,10 +147,10 @@ class Values:
                 at = heap.settled(self.run(heap.kept(rest.stable), io=False))
                 if heap.table(heap.word(at)).name != "GHC.Types.:":
                     return
-                following = Handle(self, kind, heap.keep(heap.word(at + 16)))
+                following = Handle(self, kind, heap.keep(heap.field(at, 1)))
                 rest.close()
                 rest = following
-                element = self.fetch(heap.word(at + 8), kind.arguments[0])
+                element = self.fetch(heap.field(at, 0), kind.arguments[0])
             yield element
 
 

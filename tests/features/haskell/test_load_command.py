@@ -9,9 +9,9 @@ SPELLINGS = ["maFonction", "Test.maFonction", "Test_maFonction_closure"]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-@pytest.mark.parametrize("way", ["-dynamic", "-static"])
+@pytest.mark.parametrize("way", ["-dynamic", "-static", "-static -prof"])
 def test_a_function_is_called_by_any_of_its_names(rtlinker_command, tmp_path, way, spelling):
-    ghc(tmp_path, GREETING, way)
+    ghc(tmp_path, GREETING, *way.split())
     assert rtlinker_command("load", "Test.o", spelling, "Haskell", cwd=tmp_path) == (0, "Hello Haskell\n", "")
 
 
@@ -89,16 +89,6 @@ def test_another_version_of_a_package_is_named(rtlinker_command, compile, tmp_pa
     code, output, said = rtlinker_command("load", path, "f", cwd=tmp_path)
     assert (code, output) == (1, "")
     assert "append of the module Data.Text in the package text-0.1: installed is text-1.2.5.0" in said
-
-
-def test_profiled_code_names_what_is_missing(rtlinker_command, compile, tmp_path):
-    path = compile(".data\n.globl Test_f_closure\nTest_f_closure: .quad CCCS, base_GHCziBase_zlzg_info", "asm")
-    code, output, said = rtlinker_command("load", path, "f", cwd=tmp_path)
-    assert (code, output) == (1, "")
-    assert said.startswith("error: object compiled for profiling\n")
-    assert "compile it without -prof" in said
-    installed = find_packages().unit("base").file("lib{}_p.a")
-    assert installed or "missing  the profiling libraries of base (Debian: ghc-prof)" in said
 
 
 def test_a_name_that_is_not_there_is_suggested(rtlinker_command, tmp_path):

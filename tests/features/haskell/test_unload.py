@@ -54,7 +54,7 @@ KINDS = pytest.mark.parametrize("kind", ["static", "shared"])
 
 @pytest.fixture(scope="module")
 def module(tmp_path_factory):
-    """An object that both kinds of runtime can run."""
+    """An object that the static and the shared runtime can run."""
     return compile_haskell(tmp_path_factory.mktemp("haskell"), MODULE, "-O", "-dynamic")
 
 

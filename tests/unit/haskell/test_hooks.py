@@ -9,11 +9,11 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from rtlinker.elf.reader import read_object
-from rtlinker.haskell.hooks import KEEPER, R_X86_64_GOTPCREL, R_X86_64_PC32, SURROUNDINGS
+from rtlinker.haskell.hooks import KEEPER, PROFILER, R_X86_64_GOTPCREL, R_X86_64_PC32, SURROUNDINGS
 from rtlinker.x86_64.rules import rule_name
 from tests.support.compile import run
 
-FUNCTIONS = {**KEEPER.functions, **SURROUNDINGS.functions}
+FUNCTIONS = {**KEEPER.functions, **PROFILER.functions, **SURROUNDINGS.functions}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -36,7 +36,7 @@ def test_every_jump_ends_where_an_instruction_begins(name):
             assert start + int(line.assembly.rpartition(".")[2]) in starts
 
 
-@pytest.mark.parametrize("hooks", [KEEPER, SURROUNDINGS], ids=["keeper", "surroundings"])
+@pytest.mark.parametrize("hooks", [KEEPER, PROFILER, SURROUNDINGS], ids=["keeper", "profiler", "surroundings"])
 def test_the_object_defines_every_function_and_word(hooks):
     symbols = ELFFile(BytesIO(hooks.written())).get_section_by_name(".symtab")
     defined = {symbol.name for symbol in symbols.iter_symbols() if symbol["st_shndx"] != "SHN_UNDEF"}
