@@ -5,7 +5,7 @@ This is the state that `link.resolve` works on, and the rules of meeting: which 
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK, STT_TLS
+from rtlinker.elf.constants import STB_GNU_UNIQUE, STB_WEAK, STT_TLS, STV_HIDDEN, STV_INTERNAL
 from rtlinker.elf.extents import LARGEST_ALIGNMENT, LARGEST_LARGE, LARGEST_SECTION, LARGEST_THREAD_ALIGNMENT
 from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
@@ -111,9 +111,12 @@ class Names:
     def _meet_earlier(self, name: str, number: int, place: str, weak: bool) -> None:
         """A name that an earlier link defines too: what may exist twice gives way, two strong ones are a clash.
 
-        A strong definition after a weak one serves its own link; the earlier one is bound already.
+        A strong definition after a weak one serves its own link; the earlier one is bound already. So does a hidden
+        one: no other component sees it (gABI, Symbol Visibility).
         """
         symbol = self.indexes[number].defined[name]
+        if self.objects[number].symbols.visibility(symbol) in {STV_HIDDEN, STV_INTERNAL}:
+            return
         strong = self._strength(number, symbol) == STRONG and not self._unique(number, symbol)
         if name in self.losers[number] or (strong and weak):
             return
