@@ -21,9 +21,10 @@ RUNS = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Protocol
 
+    from rtlinker.elf.object import Object
     from rtlinker.haskell.packages import Package, Packages
     from rtlinker.haskell.shape import Shape
     from rtlinker.live.linker import LinkerCore
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
         def need(self, packages: Sequence[Package]) -> None:
             """Bring in packages and what they need; those that are there already stay as they are."""
+
+        def refuse_redefined(self, objects: Iterable[Object]) -> None:
+            """Raise DuplicateSymbolError for objects that define a name of the runtime or of a package again."""
 
         def close(self) -> None:
             """Give everything back. Only a host whose runtime was not started can be closed."""

@@ -68,6 +68,7 @@ class Keeper:
         Raises the errors of linking.
         """
         with LOCK:
+            self.rts.host.refuse_redefined(self._linker._pending)
             before = {*self._linker.images}
             self._linker.resolve(start=False)
             new = [live for live in self._linker.images if live not in before]

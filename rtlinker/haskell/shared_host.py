@@ -11,8 +11,12 @@ heap. Programs that GHC links by default have the other one. It is taken only wh
 
 from __future__ import annotations
 
+import os
+
+from rtlinker.elf.constants import STB_WEAK
+from rtlinker.elf.index import index_symbols
 from rtlinker.elf.thread_library import thread_library
-from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
+from rtlinker.errors import DuplicateSymbolError, LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.haskell.shape import PLAIN
 from rtlinker.host import dynamic
 from rtlinker.host.written_library import open_written_library, serial
@@ -20,8 +24,9 @@ from rtlinker.live.linker import LinkerCore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from rtlinker.elf.object import Object
     from rtlinker.haskell.packages import Package, Packages
 
 FIRST = ("rts", "ghc-prim", "ghc-bignum", "base")
@@ -77,11 +82,30 @@ class SharedHost:
 
     def address(self, name: str) -> int:
         """The absolute address of a name of the group. Raises UndefinedSymbolsError when there is none."""
-        for handle in self._handles:
-            found = dynamic.find_symbol(name, handle=handle)
-            if found is not None:
-                return found
-        raise UndefinedSymbolsError([UndefinedSymbol(name, ())], "GHC's shared libraries")
+        found = self._find(name)
+        if found is None:
+            raise UndefinedSymbolsError([UndefinedSymbol(name, ())], "GHC's shared libraries")
+        return found
+
+    def _find(self, name: str) -> int | None:
+        found = (dynamic.find_symbol(name, handle=handle) for handle in self._handles)
+        return next((address for address in found if address is not None), None)
+
+    def refuse_redefined(self, objects: Iterable[Object]) -> None:
+        """Raise DuplicateSymbolError for objects that define a name of the runtime or of a package again.
+
+        Such a definition would serve the objects, and the libraries would go on with theirs. Names of C's libraries,
+        which the group brings along, may be defined again.
+        """
+        clashes = []
+        for object in objects:
+            for name, at in index_symbols(object).defined.items():
+                address = self._find(name) if object.symbols.bind(at) != STB_WEAK else None
+                library = dynamic.library_at(address) if address is not None else None
+                if library is not None and os.path.basename(library).startswith("libHS"):  # noqa: PTH119
+                    clashes.append((name, library, object.name))
+        if clashes:
+            raise DuplicateSymbolError(clashes)
 
     def close(self) -> None:
         """Close the libraries. Not once the runtime was started: it has threads, and cannot start a second time."""

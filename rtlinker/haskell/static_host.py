@@ -25,8 +25,9 @@ from rtlinker.live.linker import LinkerCore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from rtlinker.elf.object import Object
     from rtlinker.haskell.packages import Package, Packages
 
 FIRST = ("rts", "ghc-prim", "ghc-bignum", "base")
@@ -143,6 +144,9 @@ class StaticHost:
             if found is not None:
                 return found
         raise UndefinedSymbolsError([UndefinedSymbol(name, ())], "GHC's static libraries")
+
+    def refuse_redefined(self, objects: Iterable[Object]) -> None:
+        """Nothing to do: these names are images of the linker, which refuses to link another definition."""
 
     def close(self) -> None:
         """Free the images. Not once the runtime was started: it has threads, and cannot start a second time."""
