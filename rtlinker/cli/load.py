@@ -78,16 +78,15 @@ def _tell(notes: Sequence[str]) -> None:
 
 
 def _is_haskell(path: str) -> bool:
-    """Whether an object is by GHC, as a quick look at its bytes tells and then its symbols."""
+    """Whether an object or an archive has code by GHC, as a quick look at its bytes tells and then its symbols."""
     from rtlinker.live.files import read_file, sort_of
 
     data = read_file(path)
-    if sort_of(data) != "object" or b"_closure\0" not in data:
+    if sort_of(data) not in {"object", "archive"} or b"_closure\0" not in data:
         return False
-    from rtlinker.elf.reader import read_object
-    from rtlinker.haskell.objects import read_haskell
+    from rtlinker.haskell.objects import read_haskell_file
 
-    return read_haskell(read_object(data, path)) is not None
+    return bool(read_haskell_file(path).objects)
 
 
 def _link(words: Words) -> Library:

@@ -20,8 +20,6 @@ from rtlinker.haskell.types import TypeCon, TypeVar, canonical, transform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rtlinker.haskell.declarations import Declaration, Newtype, Synonym
     from rtlinker.haskell.types import Type
 
@@ -71,40 +69,11 @@ class Interface(Fact):
     usages: tuple[Usage, ...]
 
 
-_CACHE: dict[str, tuple[tuple[int, int], Interface]] = {}
-"""Path -> (time of writing in ns, size in bytes) when it was read, and what was read."""
-
-
-def interface_beside(path: str | Path) -> Path | None:
-    """The interface file that GHC wrote with an object: `Test.hi` for `Test.o`, `Test.dyn_hi` for `Test.dyn_o`."""
-    from pathlib import Path
-
-    path = Path(path)
-    suffix = path.suffix.removesuffix("o") + "hi"
-    for candidate in (path.with_suffix(suffix), path.with_suffix(".hi")):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-def load_interface(path: str | Path, ghc: str = "ghc") -> Interface:
-    """The interface in a file, read once for each version of the file.
+def shown(path: str, ghc: str) -> str:
+    """What `ghc --show-iface` prints.
 
     Raises BadObjectError when GHC cannot read it (another version's, or no interface), UnsupportedError without a GHC.
     """
-    from pathlib import Path
-
-    status = Path(path).stat()
-    stamp = (status.st_mtime_ns, status.st_size)
-    key = str(Path(path).absolute())
-    known = _CACHE.get(key)
-    if known is None or known[0] != stamp:
-        known = _CACHE[key] = (stamp, read_interface(shown(key, ghc), key))
-    return known[1]
-
-
-def shown(path: str, ghc: str) -> str:
-    """What `ghc --show-iface` prints. Raises as `load_interface` does."""
     import subprocess
 
     try:

@@ -36,7 +36,7 @@ class Module(Named):
 
     `module.double(21)` calls a function, `module.greet("you")` one that gives an IO action, and runs that; a value
     (`module.answer`) is evaluated and read. `module["names"]` is for names that Python has its own meaning for.
-    `names` are the Haskell modules in it, `objects` the paths of their objects.
+    `names` are the Haskell modules in it, `objects` the paths of their objects, or of the archives that have these.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Module(Named):
 
     def take(self, found: Sequence[HaskellObject], linked: tuple[str, ...]) -> None:
         """Be the module of these objects, which the linker knows by the names in `linked`."""
-        from rtlinker.haskell.reload import Snapshot
+        from rtlinker.haskell.snapshot import Snapshot
 
         self.found = tuple(found)
         self.linked = linked
         self.names = tuple([module for one in found for module in one.modules])
-        self.objects = tuple([one.object.name for one in found])
-        self.snapshot = Snapshot.of(self.objects)
+        self.objects = tuple(dict.fromkeys([one.path for one in found]))
+        self.snapshot = Snapshot.of(self.found)
         self._interfaces: tuple[Interface, ...] | None = None
         self._values = {symbol: name for one in found for name, symbol in one.closures}
 
@@ -189,7 +189,7 @@ class Module(Named):
             for made in self._handles.values():
                 made.close()
             self._handles.clear()
-            self.machine.keeper.unload(*self.linked, *self._foreign)
+            self.machine.keeper.unload(*dict.fromkeys(self.linked), *self._foreign)
 
     def __repr__(self) -> str:
         return f"<rtlinker.haskell.Module {', '.join(self.names)}{'' if self._loaded else ', unloaded'}>"

@@ -1,11 +1,15 @@
-"""What an object of GHC's is: whether it is one, how it was compiled, and which packages it needs."""
+"""What an object of GHC's is: whether it is one, how it was compiled, which packages it needs, where its kin are."""
 
 from __future__ import annotations
 
+import os
+
 from rtlinker.elf.constants import SHF_ALLOC
 from rtlinker.elf.index import index_symbols
+from rtlinker.elf.reader import read_object
 from rtlinker.facts import Fact
 from rtlinker.haskell.names import MAIN, Name, parse_symbol
+from rtlinker.live.files import read_archive_source, read_file, sort_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ class HaskellObject(Fact):
     """What GHC put into one object. `modules` are those it defines; `static` says that it must be in low memory."""
 
     object: Object
+    path: str
+    """The file that it was read from: its own, or an archive."""
     modules: tuple[str, ...]
     closures: tuple[tuple[Name, str], ...]
     """Every value that it exports, with its symbol."""
@@ -39,8 +45,47 @@ class HaskellObject(Fact):
     static: bool
     profiled: bool
 
+    @property
+    def is_member(self) -> bool:
+        """Whether it was read from an archive."""
+        return self.path != self.object.name
 
-def read_haskell(object: Object) -> HaskellObject | None:
+    @property
+    def ending(self) -> str:
+        """How GHC ends the names of such objects: `.o`, `.dyn_o`, `.p_o`."""
+        name = self.object.name.removesuffix(")").rpartition("(")[2] if self.is_member else os.path.basename(self.path)  # noqa: PTH119
+        return name[name.index(".") :] if "." in name else ""
+
+    def beside(self, module: str, ending: str) -> str:
+        """Where GHC puts a file of a module of the same program: below the directory that holds this one's modules."""
+        root = os.path.dirname(os.path.abspath(self.path))  # noqa: PTH100, PTH120
+        for _ in () if self.is_member else self.modules[0].split(".")[1:]:
+            root = os.path.dirname(root)  # noqa: PTH120
+        return os.path.join(root, *module.split(".")) + ending  # noqa: PTH118
+
+
+class HaskellFile(Fact):
+    """What GHC put into a file, an object or an archive; `others`: whether there is anything else in it to link."""
+
+    objects: tuple[HaskellObject, ...]
+    others: bool
+
+
+def read_haskell_file(path: str) -> HaskellFile:
+    """Raises BadObjectError for a broken object or archive, OSError when it cannot be read."""
+    data = read_file(path)
+    sort = sort_of(data)
+    if sort == "object":
+        members = [read_object(data, path)]
+    elif sort == "archive" and b"_closure\0" in data:  # in the index, or in the members' tables of names
+        members = read_archive_source(data, path).members()
+    else:
+        return HaskellFile((), True)
+    found = tuple([one for one in (read_haskell(member, path) for member in members) if one is not None])
+    return HaskellFile(found, len(found) < len(members))
+
+
+def read_haskell(object: Object, path: str | None = None) -> HaskellObject | None:
     """What GHC put into an object; None when it is not by GHC. Raises BadObjectError for a broken symbol table."""
     index = index_symbols(object)
     defined = [(found, name) for name in index.defined if (found := parse_symbol(name)) is not None]
@@ -53,6 +98,7 @@ def read_haskell(object: Object) -> HaskellObject | None:
     asked = [found for name in index.undefined if (found := parse_symbol(name)) is not None]
     return HaskellObject(
         object,
+        path or object.name,
         tuple(modules),
         tuple([pair for pair in closures if not pair[0].name.startswith("$tr")]),
         tuple(sorted({name.package for name in asked} - own)),

@@ -131,11 +131,6 @@ def find_packages() -> Packages:
     return _packages[key]
 
 
-def package_of(name: Name) -> Package | None:
-    """The installed package that a name is of; None when there is none. Raises LinkError when there is no GHC."""
-    return find_packages().package_of(name)
-
-
 def find_compiler() -> Compiler:
     """The GHC that `$GHC` names, else the one on the path. Raises LinkError when there is none."""
     program = which(os.environ.get("GHC", "ghc"))

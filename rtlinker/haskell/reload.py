@@ -9,65 +9,23 @@ What is compared, before anything changes:
   it is linked again from the bytes that are loaded, so that it calls the new code. Otherwise it must be compiled again,
   and loaded with the new file.
 
-Interfaces (`.hi`) lie beside objects and are overwritten with them, so their bytes are kept from when the module was
-loaded; GHC is asked what they say only when somebody needs to know.
+What the interfaces said when a module was loaded is known from their bytes (`haskell.snapshot`).
 """
 
 from __future__ import annotations
 
-import os
-
 from rtlinker.errors import ReloadError
-from rtlinker.facts import Fact, replace
-from rtlinker.haskell.interface import Interface, interface_beside, read_interface, shown
+from rtlinker.haskell.snapshot import Snapshot
 from rtlinker.haskell.types import write
 from rtlinker.live.collect import LOCK
-from rtlinker.live.files import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from rtlinker.haskell.module import Module
     from rtlinker.haskell.objects import HaskellObject
     from rtlinker.haskell.types import Type
-
-
-class Snapshot(Fact):
-    """The interface files beside some objects, as they were: path and bytes of each."""
-
-    files: tuple[tuple[str, bytes], ...]
-
-    @classmethod
-    def of(cls, objects: Iterable[str]) -> Snapshot:
-        """Those of objects that have one now."""
-        found = [interface_beside(path) for path in objects]
-        return cls(tuple([(str(path), read_file(str(path))) for path in found if path is not None]))
-
-    def interfaces(self, ghc: str) -> tuple[Interface, ...]:
-        """What they say. Raises BadObjectError for what this GHC cannot read."""
-        return tuple([_interface(path, data, ghc) for path, data in self.files])
-
-
-_known: dict[bytes, Interface] = {}
-"""What interface files say, by their bytes: the newest few."""
-
-KNOWN = 64
-
-
-def _interface(path: str, data: bytes, ghc: str) -> Interface:
-    """What an interface file says that had these bytes; asks GHC only for bytes that were not seen lately."""
-    if data not in _known:
-        from tempfile import TemporaryDirectory
-
-        with TemporaryDirectory(prefix="rtlinker-") as directory:
-            copy = os.path.join(directory, os.path.basename(path))  # noqa: PTH118, PTH119
-            with open(copy, "wb") as file:  # noqa: PTH123
-                file.write(data)
-            _known[data] = replace(read_interface(shown(copy, ghc), path), path=path)
-        for oldest in [*_known][:-KNOWN]:
-            del _known[oldest]
-    return _known[data]
 
 
 def reload(module: Module) -> None:
@@ -78,7 +36,7 @@ def reload(module: Module) -> None:
     importers = _importers(module)
     if not _changed(module, found):
         return
-    after = Snapshot.of([one.object.name for one in found])
+    after = Snapshot.of(found)
     if after != module.snapshot:
         _refuse_other_types(module, after)
         _refuse_stale(importers, after, module.machine.packages.compiler.program)

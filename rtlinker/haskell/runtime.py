@@ -8,18 +8,16 @@ it is closed are its modules.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
-from rtlinker.elf.reader import read_object
 from rtlinker.errors import BadObjectError, LinkError, UndefinedSymbolsError
 from rtlinker.haskell.host import RUNS, open_host
 from rtlinker.haskell.machine import RtsMachine
 from rtlinker.haskell.missing import explain_missing, refuse_unprofiled
-from rtlinker.haskell.objects import HaskellObject, read_haskell
+from rtlinker.haskell.objects import HaskellObject, read_haskell_file
 from rtlinker.haskell.packages import find_packages
 from rtlinker.haskell.rts import Rts
 from rtlinker.live.collect import LOCK
-from rtlinker.live.files import library_path, read_file, sort_of
+from rtlinker.live.files import library_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,18 +69,18 @@ class Runtime:
     ) -> Module:
         """The modules of some objects, linked, with the packages that they need.
 
-        Modules of the same program that they refer to are looked for beside them, where GHC puts them. What is not by
-        GHC among the paths is linked with them: objects and archives of C for foreign imports. `libraries` are names
-        as for ld's -l, looked for in `directories` first. Raises BadObjectError when nothing is by GHC,
-        UndefinedSymbolsError with decoded names for what nobody has.
+        Of an archive all modules are linked. Modules of the same program that they refer to are looked for beside
+        them, where GHC puts them. What is not by GHC among the paths is linked with them: objects and archives of C
+        for foreign imports. `libraries` are names as for ld's -l, looked for in `directories` first. Raises
+        BadObjectError when nothing is by GHC, UndefinedSymbolsError with decoded names for what nobody has.
         """
         from rtlinker.haskell.module import Module
 
-        read = {os.fspath(path): self._read(os.fspath(path)) for path in paths}
-        found = self._with_imports([one for one in read.values() if one is not None])
+        read = {os.fspath(path): read_haskell_file(os.fspath(path)) for path in paths}
+        found = self._with_imports([one for file in read.values() for one in file.objects])
         if not found:
-            raise BadObjectError(next(iter(read), "nothing"), "not an object by GHC", "no symbol of a haskell module")
-        foreign = [path for path, one in read.items() if one is None]
+            raise _no_haskell(next(iter(read), "nothing"))
+        foreign = [path for path, file in read.items() if file.others]
         machine = self.prepare(found)
         self._link(machine, found, foreign, [library_path(name, directories) for name in libraries])
         module = Module(self, machine, found, foreign)
@@ -95,6 +93,7 @@ class Runtime:
         """Link the objects, all or none of them."""
         linker = machine.rts.host.linker
         with LOCK:
+            images, before = [*linker.images], linker.collected()
             try:
                 for one in found:
                     linker.load_object(one.object.data, one.object.name)
@@ -104,10 +103,10 @@ class Runtime:
                     linker.load(path, shared=True)
                 machine.keeper.link()
                 machine.linked()
-            except BaseException as error:
-                for name in (*[one.object.name for one in found], *foreign, *map(os.path.basename, libraries)):
-                    with suppress(LinkError):  # it was not reached
-                        linker.unload(name)
+            except BaseException as error:  # an interrupt leaves no more behind than an error
+                for name in {one.object.name for one in found} if linker.images != images else ():
+                    linker.unload(name)
+                linker.take_back(before)
                 if isinstance(error, UndefinedSymbolsError):
                     raise explain_missing(error, self.packages) from None
                 raise
@@ -117,12 +116,12 @@ class Runtime:
 
         Raises BadObjectError for one that is not by GHC any more.
         """
-        found = []
+        found: list[HaskellObject] = []
         for path in module.objects:
-            one = self._read(path)
-            if one is None:
-                raise BadObjectError(path, "not an object by GHC", "no symbol of a haskell module")
-            found.append(one)
+            file = read_haskell_file(path)
+            if not file.objects:
+                raise _no_haskell(path)
+            found += file.objects
         return self._with_imports(found, [each for each in self.modules if each is not module])
 
     def prepare(self, found: Sequence[HaskellObject]) -> RtsMachine:
@@ -141,13 +140,6 @@ class Runtime:
         except UndefinedSymbolsError as error:
             raise explain_missing(error, self.packages) from None
 
-    def _read(self, path: str) -> HaskellObject | None:
-        """What GHC put into an object; None for a file that is not GHC's, but can be linked with those that are."""
-        data = read_file(path)
-        if sort_of(data) != "object":
-            return None
-        return read_haskell(read_object(data, path))
-
     def _with_imports(self, found: list[HaskellObject], others: Sequence[Module] | None = None) -> list[HaskellObject]:
         """The objects, and those beside them of the modules that they refer to and that `others` do not have."""
         there = {module for one in found for module in one.modules}
@@ -156,14 +148,12 @@ class Runtime:
         while waiting:
             one = waiting.pop()
             for wanted in one.wants:
-                path = None if wanted in there else _beside(one, wanted)
-                if path is not None:
-                    other = self._read(path)
-                    if other is None:
-                        continue
-                    found.append(other)
-                    waiting.append(other)
-                    there.update(other.modules)
+                path = one.beside(wanted, one.ending)
+                if wanted not in there and os.path.isfile(path):  # noqa: PTH113
+                    more = read_haskell_file(path).objects
+                    found += more
+                    waiting += more
+                    there.update([module for other in more for module in other.modules])
         return found
 
     @property
@@ -211,13 +201,5 @@ def _another_kind(wanted: str, there: str) -> LinkError:
     return LinkError("haskell runtime of another kind is there already", facts, hint)
 
 
-def _beside(one: HaskellObject, wanted: str) -> str | None:
-    """Where GHC puts a module's object if `one` is where it put that one's; None where no file is."""
-    path = os.path.abspath(one.object.name)  # noqa: PTH100
-    root = path
-    for _ in one.modules[0].split("."):
-        root = os.path.dirname(root)  # noqa: PTH120
-    base = os.path.basename(path)  # noqa: PTH119
-    ending = base[base.index(".") :] if "." in base else ""
-    found = os.path.join(root, *wanted.split(".")) + ending  # noqa: PTH118
-    return found if os.path.isfile(found) else None  # noqa: PTH113
+def _no_haskell(path: str) -> BadObjectError:
+    return BadObjectError(path, "not an object by GHC", "no symbol of a haskell module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rtlinker.haskell.interface import interface_beside, load_interface
 from rtlinker.haskell.parse import parse_type
 from rtlinker.haskell.seeing import exported_type, monomorphic, represented
 from rtlinker.haskell.types import Forall, Function, Qualified, TypeCon, TypeVar, signature_error, write
@@ -14,12 +13,6 @@ if TYPE_CHECKING:
     from rtlinker.haskell.interface import Interface
     from rtlinker.haskell.names import Name
     from rtlinker.haskell.types import Type
-
-
-def interfaces_beside(paths: Iterable[str], ghc: str) -> tuple[Interface, ...]:
-    """What GHC wrote beside objects, of those where it is still there."""
-    found = [interface_beside(path) for path in paths]
-    return tuple([load_interface(path, ghc) for path in found if path is not None])
 
 
 def signature_of(name: Name, interfaces: Iterable[Interface], text: str | None = None) -> Type | None:

@@ -109,6 +109,11 @@ def close_libraries(opened: list[int]) -> None:
         take_back(opened, -1, libc.dlclose)
 
 
+def close_last(opened: list[int]) -> None:
+    """Undo the last `open_library` of the list."""
+    take_back(opened, -1, libc.dlclose)
+
+
 def base_of(handle: int) -> int:
     """What is added to the addresses in a library's file: struct link_map begins with l_addr (link.h)."""
     return ctypes.c_uint64.from_address(handle).value

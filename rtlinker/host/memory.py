@@ -71,10 +71,9 @@ class Reservation:
 
     def release_front(self, size: int) -> None:
         """Give back the first `size` bytes (whole pages) alone; `release` gives back the rest."""
-        start, whole = self._mapped
-        end = self.address + align_up(size, PAGE)
-        if whole and end > start:
-            self._mapped = end, start + whole - end
+        start, end = self._mapped[0], self.address + align_up(size, PAGE)
+        if end > start:
+            self._mapped[0], self._wanted = end, start + self._wanted - end
             if libc.munmap(start, end - start):
                 raise libc.fail("munmap")
 

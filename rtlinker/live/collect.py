@@ -140,6 +140,9 @@ class Collector:
                     return
                 facts = [("library", path), ("reason", str(error))]
                 raise LinkError("shared library cannot be loaded", facts, _meant(path)) from None
+            if any(isinstance(each, LibraryScope) and each.handle == handle for each in self._providers):
+                dynamic.close_last(self._handles)  # it is asked already, and open until the linker is closed
+                return
             if os.path.basename(path).startswith(THREADED):  # noqa: PTH119
                 dynamic.keep_library(path)
             self._providers.append(LibraryScope(os.path.basename(path), handle))  # noqa: PTH119
@@ -161,6 +164,17 @@ class Collector:
             with LOCK:
                 self._open()
                 self._pending.append(read_object(data, shown))
+
+    def collected(self) -> tuple[list[Object], list[Source | Scope], list[int]]:
+        """What waits, what is asked for names, and what is open, for `take_back`."""
+        return [*self._pending], [*self._providers], [*self._handles]
+
+    def take_back(self, before: tuple[list[Object], list[Source | Scope], list[int]]) -> None:
+        """Let go of what was loaded since `collected`, and close it; none of it may have been linked."""
+        with LOCK:
+            opened = self._handles[len(before[2]) :]
+            self._pending, self._providers, self._handles = (list(each) for each in before)  # type: ignore[assignment]
+            dynamic.close_libraries(opened)
 
     def _load_script(self, path: str) -> bool:
         """Load what a linker script lists; False when the file is not one."""

@@ -1,4 +1,4 @@
-"""What GHC's tests ask of its own linker, asked with Haskell modules; tests/features/test_ghc_linker_scenarios.py has C."""
+"""What GHC's tests ask of its own linker, asked with modules of Haskell; test_ghc_linker_scenarios.py has C."""
 
 from __future__ import annotations
 

@@ -214,3 +214,25 @@ threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
 print(len(found), all(found))
     """
     assert python(PRELUDE + program, tmp_path).stdout == "1600 True\n"
+
+
+def test_a_failed_load_closes_the_libraries_that_it_opened(tmp_path, compile, shared):
+    """Ten times, and in between a load that works with the same library."""
+    ghc(tmp_path, 'module Own where\nforeign import ccall "from_library" own :: Int -> Int\n')
+    missing = compile(".data\n.globl Bad_f_closure\nBad_f_closure: .quad acmezm1_Acme_f_closure", "asm", name="Bad.o")
+    shared("long from_library(long n) { return n + 1; }", "libown.so")
+    program = f"""
+haskell = Runtime("shared")
+there = lambda: "libown.so" in open("/proc/self/maps").read()
+linker = haskell.machine_for("shared").rts.host.linker
+def fail():
+    try:
+        haskell.load({str(missing)!r}, libraries=["own"], directories=["."])
+    except UndefinedSymbolsError:
+        return there(), len(linker.collected()[1])
+print({{fail() for _ in range(10)}})
+own = haskell.load("Own.o", libraries=["own"], directories=["."])
+fail()
+print(own.own(1), there())
+    """
+    assert python(PRELUDE + program, tmp_path).stdout == "{(False, 0)}\n2 True\n"

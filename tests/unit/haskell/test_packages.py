@@ -7,7 +7,7 @@ import pytest
 from rtlinker.errors import LinkError
 from rtlinker.haskell import packages
 from rtlinker.haskell.names import parse_symbol
-from rtlinker.haskell.packages import find_packages, package_of, parse_fields, read_database
+from rtlinker.haskell.packages import find_packages, parse_fields, read_database
 from tests.support.compile import run
 
 
@@ -28,6 +28,7 @@ def test_fields_are_those_of_ghc_pkg(field):
 
 
 def test_a_name_leads_to_its_package_and_its_files():
+    package_of = find_packages().package_of
     base = package_of(parse_symbol("base_GHCziBase_zlzg_info"))
     assert (base.name, base.unit, base.id) == ("base", "base", f"base-{base.version}")
     assert all(Path(path).is_file() for path in (base.shared, base.archive, base.object))

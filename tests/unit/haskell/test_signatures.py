@@ -4,9 +4,11 @@ import pytest
 
 from rtlinker.errors import SignatureError
 from rtlinker.haskell.names import Name
+from rtlinker.haskell.objects import read_haskell_file
 from rtlinker.haskell.parse import parse_type
 from rtlinker.haskell.seeing import represented
-from rtlinker.haskell.signatures import interfaces_beside, is_instance, signature_of
+from rtlinker.haskell.signatures import is_instance, signature_of
+from rtlinker.haskell.snapshot import Snapshot
 from rtlinker.haskell.types import write
 from tests.support.haskell import ghc
 
@@ -46,7 +48,7 @@ def test_other_types_are_no_instances(kind, general):
 
 
 def chosen(tmp_path, name, text=None):
-    interfaces = interfaces_beside([str(ghc(tmp_path, MODULE))], "ghc")
+    interfaces = Snapshot.of(read_haskell_file(str(ghc(tmp_path, MODULE))).objects).interfaces("ghc")
     return signature_of(Name("main", "Test", name, "closure"), interfaces, text)
 
 
@@ -79,7 +81,7 @@ def test_a_class_context_is_refused_even_with_a_signature(tmp_path):
 def test_without_an_interface_there_is_no_type_but_a_given_one(tmp_path):
     path = ghc(tmp_path, MODULE)
     path.with_suffix(".hi").unlink()
-    assert interfaces_beside([str(path)], "ghc") == ()
+    assert Snapshot.of(read_haskell_file(str(path)).objects).files == ()
     name = Name("main", "Test", "twice", "closure")
     assert signature_of(name, ()) is None
     assert write(signature_of(name, (), "Int -> IO ()")) == "Int -> IO ()"
