@@ -252,7 +252,7 @@ class Callbacks:
             self.prepare(heap, preparation)
             action = heap.apply(heap.closure("base", "GHC.Base", "returnIO"), part(heap)[0])
             self.built(heap, preparation)
-        except BaseException as error:  # every exception has to pass through Haskell first
+        except BaseException as error:  # Haskell waits for an answer: an interrupt, too, passes through it first
             action = self._thrown(heap, error)
         return answer, heap.keep(action)
 

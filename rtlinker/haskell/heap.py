@@ -93,15 +93,15 @@ class Heap:
     def __enter__(self) -> Heap:
         """Hold the capability: one thread at a time, and not a second time within itself unless it was released."""
         self.turn.acquire()
-        if not self.capability:
-            try:
-                self.capability = self.machine.lock()
-            except BaseException:
-                self.turn.release()
-                raise
-            return self
-        self.turn.release()
-        raise LinkError("this thread is at work in the haskell heap already")
+        if self.capability:
+            self.turn.release()
+            raise LinkError("this thread is at work in the haskell heap already")
+        try:
+            self.capability = self.machine.lock()
+        except BaseException:  # an interrupt, too: `with` does not come to its end
+            self.turn.release()
+            raise
+        return self
 
     def __exit__(self, *_: object) -> None:
         capability, self.capability = self.capability, 0
@@ -115,11 +115,9 @@ class Heap:
     def evaluate(self, closure: int, io: bool = False) -> int:
         """The closure evaluated, or what an IO action returned. Every other address is wrong afterwards."""
         try:
-            self.capability, result = self.machine.evaluate(self.capability, closure, io)
-        except BaseException:
+            return self.machine.evaluate(closure, io)
+        finally:
             self.capability = self.machine.capability()
-            raise
-        return result
 
     def forced(self, stable: int) -> int:
         """The address of what a kept closure evaluates to; evaluates only what is not evaluated yet."""

@@ -43,7 +43,10 @@ if TYPE_CHECKING:
             """The absolute address of a function or datum of the runtime. Raises UndefinedSymbolsError."""
 
         def need(self, packages: Sequence[Package]) -> None:
-            """Bring in packages and what they need; those that are there already stay as they are."""
+            """Bring in packages and what they need; those that are there already stay as they are. Under LOCK."""
+
+        def has(self, package: Package) -> bool:
+            """Whether a package is there."""
 
         def refuse_redefined(self, objects: Iterable[Object]) -> None:
             """Raise DuplicateSymbolError for objects that define a name of the runtime or of a package again."""
@@ -62,7 +65,13 @@ if TYPE_CHECKING:
             """The absolute address of a symbol of the runtime."""
 
         def locate(self, package: str, module: str, name: str, suffix: str) -> int:
-            """The absolute address of `package:module.name`'s `closure` or `con_info`; may load the package."""
+            """The absolute address of `package:module.name`'s `closure` or `con_info`; the package is there."""
+
+        def require(self, package: str) -> None:
+            """Bring a package in. Not while this thread holds a capability."""
+
+        def version(self, package: str) -> tuple[int, ...]:
+            """The version of a package that is there."""
 
         def lock(self) -> int:
             """A capability for this thread (rts_lock)."""
@@ -73,8 +82,8 @@ if TYPE_CHECKING:
         def capability(self) -> int:
             """The capability that this thread has now; an evaluation may exchange it, also one that fails."""
 
-        def evaluate(self, capability: int, closure: int, io: bool) -> tuple[int, int]:
-            """The capability held afterwards, and the closure in weak head normal form, or what the action returned."""
+        def evaluate(self, closure: int, io: bool) -> int:
+            """The closure in weak head normal form, or what the action returned."""
 
 
 def open_host(kind: str, packages: Packages) -> Host:

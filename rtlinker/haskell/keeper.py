@@ -108,7 +108,7 @@ class Keeper:
                 for data, name in new:
                     self._linker.load_object(data, name)
                 self.link()
-            except BaseException:
+            except BaseException:  # an interrupt, too: what waits would join the next link
                 for _, name in new:
                     self._linker.forget(name)
                 raise

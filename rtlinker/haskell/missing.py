@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.errors import UndefinedSymbol, UndefinedSymbolsError, UnsupportedError
+from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError, UnsupportedError
 from rtlinker.haskell.names import MAIN, Name, parse_symbol
 
 TYPE_CHECKING = False
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from rtlinker.haskell.objects import HaskellObject
     from rtlinker.haskell.packages import Package, Packages
+
+CONVERTED = {"text": ((1,), (3,)), "bytestring": ((0, 10), (0, 11))}
+"""Packages whose values `haskell.texts` lays out, the first version that it knows, and the next that it does not."""
 
 RUNTIME = ("stg_", "rts_", "hs_", "STG_")
 """How names of the runtime itself begin."""
@@ -67,6 +70,29 @@ def refuse_unprofiled(found: Sequence[HaskellObject], packages: Packages) -> Non
         facts = [("object", ", ".join(profiled)), ("without", "\n".join(missing))]
         hint = "install them for profiling (Debian: ghc-prof, libghc-*-prof), or compile without -prof"
         raise UnsupportedError("profiling", "packages are not installed for profiling", facts, hint)
+
+
+def choose_version(name: str, found: Sequence[Package], there: Sequence[Package]) -> Package:
+    """The version of a package whose values are converted: the newest of those found.
+
+    Types are known without their package's version, so of two that are there nobody could tell which one a function
+    wants: that is a LinkError, as is a package that is not installed. UnsupportedError for an unknown version.
+    """
+    if not found:
+        raise LinkError("haskell package is not installed", [("package", name)])
+    if len(there) > 1:
+        facts = [("there", "\n".join(each.id for each in there))]
+        raise LinkError("haskell package is there in two versions", facts, "convert its values in another process")
+    chosen = max(found, key=lambda each: each.numbers)
+    first, end = CONVERTED[name]
+    if not first <= chosen.numbers < end:
+        facts = [("package", chosen.id), ("known", f"{_dotted(first)} and later, but not {_dotted(end)}")]
+        raise UnsupportedError("haskell package", "values of an unknown version of a package", facts)
+    return chosen
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _has_profiling(package: Package) -> bool:

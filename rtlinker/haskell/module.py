@@ -112,7 +112,7 @@ class Module(Named):
         from rtlinker.haskell.seeing import represented
 
         self.machine.keeper.start()
-        with LOCK:  # from the address to the handle that keeps it, no reload may come between
+        with self.machine.values.heap.turn, LOCK:  # from the address to the handle that keeps it, no reload may come
             made = self.machine.values.handle(self.find(spelling).address, represented(kind, self.interfaces))
             self._handles[spelling, signature] = made
         return made

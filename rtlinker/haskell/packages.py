@@ -55,6 +55,11 @@ class Package(Fact):
     compiler: str
     """The version of the GHC that has it, which the names of shared libraries end in."""
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version as numbers, to be compared."""
+        return tuple([int(part) for part in self.version.split(".") if part.isdigit()])
+
     def file(self, pattern: str) -> str | None:
         """The path of a library of the package; `pattern` has a `{}` for the library's name. None where it is not."""
         for directory in self.directories:

@@ -45,7 +45,7 @@ def reload(module: Module) -> None:
     linked = {each: tuple([_next_name(each, one) for one in objects]) for each, objects in renewed.items()}
     old = [name for each in reversed(renewed) for name in each.linked]
     new = [(one.object.data, name) for each, objects in renewed.items() for one, name in zip(objects, linked[each])]
-    with LOCK:
+    with module.machine.values.heap.turn, LOCK:
         module.runtime.replace(module.machine, old, new)
         for each, objects in renewed.items():
             each.take(objects, linked[each])

@@ -129,7 +129,7 @@ class Runtime:
         refuse_unprofiled(found, self.packages)
         machine = self.machine_for(_kind_of(found))
         units = dict.fromkeys([unit for one in found for unit in one.units])
-        machine.rts.host.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
+        machine.need([self.packages.by_unit[unit] for unit in units if unit in self.packages.by_unit])
         return machine
 
     def replace(self, machine: RtsMachine, old: Sequence[str], new: Sequence[tuple[bytes, str]]) -> None:

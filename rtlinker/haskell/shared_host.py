@@ -50,7 +50,7 @@ class SharedHost:
         self.linker = LinkerCore(process_first=True)
         try:
             self.need([packages.unit(unit) for unit in FIRST])
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave nothing open
             self.close()
             raise
 
@@ -90,6 +90,10 @@ class SharedHost:
     def _find(self, name: str) -> int | None:
         found = (dynamic.find_symbol(name, handle=handle) for handle in self._handles)
         return next((address for address in found if address is not None), None)
+
+    def has(self, package: Package) -> bool:
+        """Whether a package is there."""
+        return package.id in self._there
 
     def refuse_redefined(self, objects: Iterable[Object]) -> None:
         """Raise DuplicateSymbolError for objects that define a name of the runtime or of a package again.

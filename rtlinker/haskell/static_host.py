@@ -64,7 +64,7 @@ class StaticHost:
             self._surround()
             self.need([packages.unit(unit) for unit in FIRST])
             self.refresh()
-        except BaseException:
+        except BaseException:  # an interrupt, too, must leave nothing open
             self.close()
             raise
 
@@ -144,6 +144,10 @@ class StaticHost:
             if found is not None:
                 return found
         raise UndefinedSymbolsError([UndefinedSymbol(name, ())], "GHC's static libraries")
+
+    def has(self, package: Package) -> bool:
+        """Whether a package is there."""
+        return package.id in self._there
 
     def refuse_redefined(self, objects: Iterable[Object]) -> None:
         """Nothing to do: these names are images of the linker, which refuses to link another definition."""

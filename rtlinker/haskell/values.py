@@ -22,6 +22,7 @@ from rtlinker.haskell.handles import Handle, HaskellFunction
 from rtlinker.haskell.heap import Heap
 from rtlinker.haskell.prepare import Preparation
 from rtlinker.haskell.reading import Reading
+from rtlinker.haskell.texts import packages_of
 from rtlinker.haskell.types import Forall, TypeCon, arguments_of, list_of, signature_error, substitute, write
 
 TYPE_CHECKING = False
@@ -52,6 +53,8 @@ class Values:
 
         The type must have its synonyms expanded (`haskell.seeing.represented`).
         """
+        for package in packages_of(kind):
+            self.heap.machine.require(package)
         with self.heap:
             return self.wrap(kind, closure)
 
