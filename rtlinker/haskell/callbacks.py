@@ -3,7 +3,7 @@ r"""Python functions as Haskell functions, without a compiler and without C call
 Haskell's threads make it possible. While callbacks are alive, every evaluation runs in a Haskell thread of its own, and
 the thread that Python waits for does nothing but take the next event from a variable:
 
-    python's evaluation     forkIO (try action >>= putMVar events . Left) >> takeMVar events
+    python's evaluation     forkIO (try action >>= putMVar events . Left . (,) number) >> takeMVar events
     a callback              \a b -> do answer <- newEmptyMVar
                                       putMVar events (Right (number, [a, b], answer))
                                       join (takeMVar answer)
@@ -13,9 +13,10 @@ Haskell, and goes on with `putMVar answer (return value) >> takeMVar events`. A 
 `throwIO` of an IOError with its text, which Haskell may catch like any other; if it comes out at the end, the Python
 exception itself is raised. Python functions may call Haskell again, to any depth. A pure callback is the same under
 `unsafePerformIO`, and should be pure. A callback that Haskell calls from a thread of its own waits until Python
-evaluates something.
+evaluates something. When an interrupt ends Python's waiting, Haskell's thread goes on, and its result, which
+nobody wants, is told from that of a later evaluation by the number.
 
-The terms above are combinators of base (`haskell.terms`).
+The terms above are built in `haskell.asking`.
 
 **Lifetimes.** Every such function holds a variable that nothing else refers to, and a weak pointer tells whether the
 collector still finds that. When many Python functions were given to Haskell, a major collection is made, and those that
@@ -26,9 +27,9 @@ from __future__ import annotations
 
 from itertools import count
 
+from rtlinker.haskell.asking import answering, asking, home, starting, waiting
 from rtlinker.haskell.prepare import Preparation
 from rtlinker.haskell.shape import WEAK
-from rtlinker.haskell.terms import Combinators, applied, build
 from rtlinker.haskell.types import TypeCon, arguments_of, list_of, substitute
 
 TYPE_CHECKING = False
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from rtlinker.haskell.heap import Heap
     from rtlinker.haskell.prepare import Build
-    from rtlinker.haskell.terms import Term
     from rtlinker.haskell.types import Type
     from rtlinker.haskell.values import Values
 
@@ -87,33 +87,12 @@ class Callbacks:
         number = next(self.count)
         self.functions[number] = Known(function, kind)
         preparation.called.append(number)
-        return lambda heap: [self._closure(heap, kind, number)]
 
-    def _closure(self, heap: Heap, kind: Type, number: int) -> int:
-        """The term at the top of this file, for one function."""
-        base, prim = _home(heap, "base"), _home(heap, "ghc-prim")
-        taken, result = arguments_of(kind)
-        variables = tuple(f"argument{at}" for at in range(len(taken)))
-        arguments: Term = prim("GHC.Types", "[]") + 1
-        for variable in reversed(variables):
-            arguments = applied(prim("GHC.Types", ":"), variable, arguments)
-        boxed = heap.objects(heap.constructor("ghc-prim", "GHC.Types", "I#"), [[number]], 1)[0]
-        life = heap.kept(self.functions[number].life)
-        request = applied(prim("GHC.Tuple", "(,,,)"), boxed, arguments, "answer", life)
-        put = applied(base("GHC.MVar", "putMVar"), self._events(heap), applied(base("Data.Either", "Right"), request))
-        wait = applied(base("GHC.Base", "bindIO"), applied(base("GHC.MVar", "takeMVar"), "answer"))
-        asked = applied(base("GHC.Base", "thenIO"), put, applied(wait, base("GHC.Base", "id")))
-        combinators = Combinators(heap)
-        action = applied(
-            base("GHC.Base", "bindIO"), base("GHC.MVar", "newEmptyMVar"), combinators.abstract("answer", asked)
-        )
-        if not (type(result) is TypeCon and result.name == "IO"):
-            action = applied(base("GHC.IO.Unsafe", "unsafePerformIO"), action)
-        return build(heap, combinators.function(variables, action))
+        def made(heap: Heap) -> list[int]:
+            life = heap.kept(self.functions[number].life)
+            return [asking(heap, heap.kept(self.events), life, kind, number)]
 
-    def _events(self, heap: Heap) -> int:
-        """The variable that requests and results come through."""
-        return heap.kept(self.events)
+        return made
 
     def prepare(self, heap: Heap, preparation: Preparation) -> None:
         """Make what the callbacks of a call need. It evaluates, so it has to come before anything is built."""
@@ -167,15 +146,24 @@ class Callbacks:
                 self._forget(self.values.heap)
 
     def _run(self, heap: Heap, closure: int, io: bool) -> int:
-        event = heap.keep(heap.evaluate(self._started(heap, closure, io), io=True))
+        number = next(self.count)
+        action = starting(heap, heap.kept(self.events), closure, io, number)
         while True:
+            event = heap.keep(heap.evaluate(action, io=True))
             at = heap.forced(event)
             field = heap.keep(heap.field(at, 0))
             heap.drop(event)
-            if heap.table(heap.word(at)).name == "Data.Either.Left":
+            if heap.table(heap.word(at)).name == "Data.Either.Right":
+                action = self._next(heap, self._serve(heap, field))
+            elif self._is_end_of(heap, field, number):
                 return self._result(heap, field)
-            answered = self._serve(heap, field)
-            event = heap.keep(heap.evaluate(self._next(heap, answered), io=True))
+            else:
+                heap.drop(field)
+                action = waiting(heap, heap.kept(self.events))
+
+    def _is_end_of(self, heap: Heap, ended: int, number: int) -> bool:
+        """Whether it was the evaluation of that number that ended, and not one that was left alone."""
+        return heap.field(heap.settled(heap.field(heap.forced(ended), 0)), 0) == number
 
     def _forget(self, heap: Heap) -> None:
         """Let go of the exceptions that Haskell caught."""
@@ -183,31 +171,19 @@ class Callbacks:
             heap.drop(stable)
         self.raised.clear()
 
-    def _started(self, heap: Heap, closure: int, io: bool) -> int:
-        """The action that starts a thread for the closure and waits for the first event."""
-        base = _home(heap, "base")
-        action: Term = closure if io else applied(base("GHC.IO", "evaluate"), closure)
-        tried = applied(base("Control.Exception.Base", "try"), base("GHC.Exception.Type", "$fExceptionSomeException"))
-        put = applied(base("GHC.MVar", "putMVar"), self._events(heap))
-        done = Combinators(heap).abstract("result", applied(put, applied(base("Data.Either", "Left"), "result")))
-        thread = applied(base("GHC.Conc.Sync", "forkIO"), applied(base("GHC.Base", "bindIO"), (tried, action), done))
-        return build(heap, applied(base("GHC.Base", "thenIO"), thread, self._wait(heap)))
-
-    def _wait(self, heap: Heap) -> Term:
-        return applied(heap.closure("base", "GHC.MVar", "takeMVar"), self._events(heap))
-
     def _next(self, heap: Heap, answered: tuple[int, int]) -> int:
         """The action that gives an answer and waits for the next event. Lets go of both stable pointers."""
         variable, action = (heap.kept(each) for each in answered)
-        put = applied(heap.closure("base", "GHC.MVar", "putMVar"), variable, action)
         for each in answered:
             heap.drop(each)
-        return build(heap, applied(heap.closure("base", "GHC.Base", "thenIO"), put, self._wait(heap)))
+        return answering(heap, heap.kept(self.events), variable, action)
 
     def _result(self, heap: Heap, ended: int) -> int:
         """What the thread ended with: its value, or the exception raised anew. Lets go of the stable pointer."""
-        at = heap.forced(ended)
+        result = heap.keep(heap.field(heap.forced(ended), 1))
         heap.drop(ended)
+        at = heap.forced(result)
+        heap.drop(result)
         field = heap.field(at, 0)
         if heap.table(heap.word(at)).name == "Data.Either.Right":
             return field
@@ -273,8 +249,8 @@ class Callbacks:
 
     def _thrown(self, heap: Heap, error: BaseException) -> int:
         """The action that throws an IOError with the exception's text."""
-        base = _home(heap, "base")
-        text = f"{type(error).__name__}: {error}".encode("utf-8", "replace").decode()
+        base = home(heap, "base")
+        text = _text_of(error).encode("utf-8", "replace").decode()
         message = Preparation(self.build).build(list_of(TypeCon("Char")), [text], "")(heap)[0]
         failure = heap.apply(base("GHC.IO.Exception", "userError"), message)
         stable = heap.keep(failure)
@@ -284,5 +260,10 @@ class Callbacks:
         return heap.apply(base("GHC.IO", "throwIO"), base("GHC.IO.Exception", "$fExceptionIOException"), failure)
 
 
-def _home(heap: Heap, package: str) -> Callable[[str, str], int]:
-    return lambda module, name: heap.closure(package, module, name)
+def _text_of(error: BaseException) -> str:
+    """`KeyError: 'name'`, or the type's name alone where the exception cannot say more: Haskell waits for an answer."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:
+        return name

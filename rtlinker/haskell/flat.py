@@ -65,7 +65,11 @@ def read_flat(values: Values, kind: Type, root: int) -> object:
     pointer = heap.objects(heap.constructor("base", "GHC.Ptr", "Ptr"), [[room.buffer_info()[0]]], 1)[0]
     storable = heap.closure("base", "Foreign.Storable", f"$fStorable{element.name}")
     poke = heap.closure("base", "Foreign.Marshal.Array", "pokeArray")
-    values.run(heap.apply(poke, storable, pointer, heap.apply(taking(heap, length), heap.kept(root))), io=True)
+    try:
+        values.run(heap.apply(poke, storable, pointer, heap.apply(taking(heap, length), heap.kept(root))), io=True)
+    except KeyboardInterrupt:
+        values.written.append(room)  # the thread that fills it may go on (`haskell.callbacks`)
+        raise
     return room.tobytes().decode("utf-32-le", "surrogatepass") if element.name == "Char" else list(room)
 
 

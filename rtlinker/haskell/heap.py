@@ -58,7 +58,11 @@ class _Released:
     def __enter__(self) -> None:
         heap = self._heap
         capability, heap.capability = heap.capability, 0
-        heap.machine.unlock(capability)
+        try:
+            heap.machine.unlock(capability)
+        except BaseException:  # an interrupt, too: the section around this one goes on, and needs a capability
+            heap.capability = heap.machine.lock()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._heap.capability = self._heap.machine.lock()
@@ -105,8 +109,10 @@ class Heap:
 
     def __exit__(self, *_: object) -> None:
         capability, self.capability = self.capability, 0
-        self.machine.unlock(capability)
-        self.turn.release()
+        try:
+            self.machine.unlock(capability)
+        finally:
+            self.turn.release()
 
     def released(self) -> _Released:
         """Let go of the capability for a while, within a held section: Python may then call Haskell again."""
@@ -266,7 +272,11 @@ class Heap:
         return stable
 
     def kept(self, stable: int) -> int:
-        """Where a kept closure is now."""
+        """Where a kept closure is now. Raises LinkError for the 0 that a closed handle has."""
+        if not stable:
+            raise LinkError(
+                "haskell handle is closed", hint="ask the module for it again; unloading closes all of its own"
+            )
         at: int = self._at_stable(stable)
         return at
 

@@ -97,7 +97,7 @@ class Keeper:
         """Link new objects (bytes and name) in the place of old ones, whose names they may define; all or nothing.
 
         The old ones are unloaded afterwards: what still needs their code keeps it. Without old ones constructors wait
-        for `start`. Raises the errors of linking.
+        for `start`. Raises the errors of linking, and those of constructors.
         """
         with LOCK:
             olds = [live for live in self._linker.images if not live.wanted.isdisjoint(old)]
@@ -116,7 +116,11 @@ class Keeper:
                 for live, wanted, hidden in seen:
                     live.wanted, live.scope.hidden = wanted, hidden
             if old:
-                self.start()
+                try:
+                    self.start()
+                except BaseException:  # whatever a constructor raised: the old ones stay, so the new ones go
+                    self.unload(*[name for _, name in new])
+                    raise
                 self.unload(*old)
 
     def unload(self, *names: str | os.PathLike[str]) -> None:

@@ -184,8 +184,11 @@ class Module(Named):
         The memory is given back as soon as nothing in Haskell reaches it any more: values that are not evaluated yet,
         handles and running threads may need the code (`haskell.keeper`).
         """
-        if self._loaded:
+        with LOCK:
+            if not self._loaded:
+                return
             self._loaded = False
+            self.runtime.modules.remove(self)
             for made in self._handles.values():
                 made.close()
             self._handles.clear()

@@ -11,7 +11,7 @@ import os
 import subprocess
 from shutil import which
 
-from rtlinker.errors import LinkError
+from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.facts import Fact
 from rtlinker.haskell.names import MAIN, Name
 
@@ -159,12 +159,12 @@ def _ask(program: str, extra: str) -> Compiler:
     try:
         text = subprocess.run([program, "--info"], capture_output=True, text=True, check=True).stdout  # noqa: S603
         told = dict(literal_eval(text.strip()))
-    except (OSError, ValueError, SyntaxError, subprocess.CalledProcessError) as error:
+        version, database = told["Project version"], told["Global Package DB"]
+    except (OSError, ValueError, SyntaxError, KeyError, subprocess.CalledProcessError) as error:
         raise LinkError("ghc does not answer", [("program", program), ("reason", str(error))]) from None
-    version = told["Project version"]
     target = told.get("target platform string", "x86_64-unknown-linux").split("-")
     home = os.path.expanduser(f"~/.ghc/{target[0]}-{target[-1]}-{version}/package.conf.d")  # noqa: PTH111
-    usual = (told["Global Package DB"], home)
+    usual = (database, home)
     wanted = [place for path in extra.split(":") for place in ([path] if path else usual)] if extra else usual
     ordered = wanted if not extra else [*reversed(wanted)]  # the first of GHC_PACKAGE_PATH comes first for ghc
     return Compiler(program, version, tuple([path for path in ordered if os.path.isdir(path)]))  # noqa: PTH112
@@ -175,12 +175,21 @@ def _stamp(path: str) -> int:
 
 
 def read_database(path: str, compiler: str) -> list[Package]:
-    """The packages of one database; `compiler` is the version of the GHC that it belongs to."""
+    """The packages of one database; `compiler` is the version of the GHC that it belongs to.
+
+    Raises BadObjectError for a file that describes none.
+    """
     found = []
     for file in sorted(os.listdir(path)):  # noqa: PTH208
         if file.endswith(".conf"):
-            with open(os.path.join(path, file), encoding="utf-8") as text:  # noqa: PTH118, PTH123
-                found.append(_package(parse_fields(text.read()), path, compiler))
+            place = os.path.join(path, file)  # noqa: PTH118
+            with open(place, encoding="utf-8", errors="replace") as text:  # noqa: PTH123
+                fields = parse_fields(text.read())
+            if not fields.get("id") or not fields.get("name"):
+                raise BadObjectError(
+                    place, "not the description of a package", "no id or no name", hint="ghc-pkg check"
+                )
+            found.append(_package(fields, path, compiler))
     return found
 
 

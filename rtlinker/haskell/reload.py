@@ -71,7 +71,7 @@ def _importers(module: Module) -> list[Module]:
     """
     found: list[Module] = []
     names = {*module.names}
-    others = [each for each in module.runtime.modules if each is not module and each.loaded]
+    others = [each for each in module.runtime.modules if each is not module]
     while True:
         more = [each for each in others if each not in found and not names.isdisjoint(_imports(each))]
         if not more:

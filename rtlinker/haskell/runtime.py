@@ -166,9 +166,8 @@ class Runtime:
 
     def close(self) -> None:
         """Unload the modules. The runtime itself stays, for other `Runtime` objects of the process."""
-        for module in reversed(self.modules):
+        for module in reversed([*self.modules]):
             module.unload()
-        self.modules.clear()
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from rtlinker.haskell.interface import Stale
-from rtlinker.haskell.types import SYNONYMS, Forall, Function, Qualified, TypeCon, signature_error, substitute, write
+from rtlinker.haskell.types import (
+    SYNONYMS,
+    Forall,
+    Function,
+    Qualified,
+    TypeCon,
+    signature_error,
+    substitute,
+    with_parts,
+    write,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +40,10 @@ def represented(kind: Type, interfaces: Iterable[Interface] = ()) -> Type:
 
 
 def _represented(kind: Type, known: Mapping[str, Synonym | Newtype]) -> Type:
-    if type(kind) is Function:
-        return Function(_represented(kind.argument, known), _represented(kind.result, known))
-    if type(kind) is Forall:
-        return Forall(kind.variables, _represented(kind.body, known))
-    if type(kind) is Qualified:
-        return Qualified(kind.context, _represented(kind.body, known))
-    assert not isinstance(kind, (Function, Forall, Qualified))
     if type(kind) is TypeCon and kind.name in SYNONYMS and not kind.arguments:
         return _represented(SYNONYMS[kind.name], known)
     body = _meaning(kind, known) if type(kind) is TypeCon else None
-    if body is not None:
-        return _represented(body, known)
-    return type(kind)(kind.name, tuple(_represented(each, known) for each in kind.arguments))
+    return with_parts(kind, lambda part: _represented(part, known)) if body is None else _represented(body, known)
 
 
 def _meaning(kind: TypeCon, known: Mapping[str, Synonym | Newtype]) -> Type | None:

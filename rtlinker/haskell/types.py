@@ -167,16 +167,22 @@ def _grouped(text: str, parentheses: bool) -> str:
     return f"({text})" if parentheses else text
 
 
+def with_parts(kind: Type, change: Callable[[Type], Type]) -> Type:
+    """A type with each of its direct parts replaced by what `change` says of it."""
+    if type(kind) is Function:
+        return Function(change(kind.argument), change(kind.result))
+    if type(kind) is Forall:
+        return Forall(kind.variables, change(kind.body))
+    if type(kind) is Qualified:
+        return Qualified(tuple(map(change, kind.context)), change(kind.body))
+    assert type(kind) is TypeCon or type(kind) is TypeVar
+    return type(kind)(kind.name, tuple(map(change, kind.arguments)))
+
+
 def transform(kind: Type, change: Callable[[TypeCon | TypeVar], Type]) -> Type:
     """A type rebuilt from its leaves up, every constructor and variable replaced by what `change` says of it."""
-    if type(kind) is Function:
-        return Function(transform(kind.argument, change), transform(kind.result, change))
-    if type(kind) is Forall:
-        return Forall(kind.variables, transform(kind.body, change))
-    if type(kind) is Qualified:
-        return Qualified(tuple(transform(each, change) for each in kind.context), transform(kind.body, change))
-    assert type(kind) is TypeCon or type(kind) is TypeVar
-    return change(type(kind)(kind.name, tuple(transform(each, change) for each in kind.arguments)))
+    made = with_parts(kind, lambda part: transform(part, change))
+    return change(made) if isinstance(made, (TypeCon, TypeVar)) else made
 
 
 def substitute(kind: Type, values: Mapping[str, Type]) -> Type:

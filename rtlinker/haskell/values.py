@@ -23,7 +23,7 @@ from rtlinker.haskell.heap import Heap
 from rtlinker.haskell.prepare import Preparation
 from rtlinker.haskell.reading import Reading
 from rtlinker.haskell.texts import packages_of
-from rtlinker.haskell.types import Forall, TypeCon, arguments_of, list_of, signature_error, substitute, write
+from rtlinker.haskell.types import Forall, TypeCon, arguments_of, signature_error, substitute, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Values:
         self.heap = Heap(machine)
         self.limit = limit
         self.callbacks = Callbacks(self)
+        self.written: list[object] = []
+        """Memory that a thread of Haskell may still write to, although nobody waits for it."""
 
     def handle(self, closure: int, kind: Type) -> Handle:
         """A handle to a static closure of that type: a function to be called, an action to be run, a value.
@@ -167,6 +169,3 @@ def _inside(kind: Type) -> Type:
     while isinstance(kind, Forall):
         kind = kind.body
     return kind
-
-
-__all__ = ["Handle", "Values", "is_action", "list_of"]

@@ -138,3 +138,42 @@ def test_threads_of_python_take_turns(holds):  # noqa: F811
         found = list(pool.map(lambda n: f.mapIO(lambda m: m * n, list(range(20))), range(40)))
     assert found == [[m * n for m in range(20)] for n in range(40)]
     """)
+
+
+def test_an_exception_without_a_text_is_answered_too(holds):  # noqa: F811
+    holds("""
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError
+    def fail(n):
+        raise Mute
+    assert f.caught(fail) == "caught user error (Mute)"
+    try:
+        f.mapIO(fail, [1])
+    except Mute:
+        pass
+    assert f.mapIO(lambda n: n, [1]) == [1]
+    """)
+
+
+def test_what_an_interrupted_call_leaves_behind_is_no_later_calls_result(holds):  # noqa: F811
+    """Its thread waits for an answer that never comes, which the collector finds out: then it ends."""
+    holds("""
+    serve = values.callbacks._serve
+    def interrupted(heap, request):
+        values.callbacks._serve = serve
+        heap.drop(request)
+        raise KeyboardInterrupt
+    for round in range(5):
+        values.callbacks._serve = interrupted
+        try:
+            f.mapIO(lambda n: n, [1, 2, 3])
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise AssertionError
+        for n in range(5):
+            f.collect()
+            assert f.add(n, 1) == n + 1
+            assert f.mapIO(lambda m: m + n, [1, 2]) == [1 + n, 2 + n]
+    """)

@@ -236,3 +236,35 @@ fail()
 print(own.own(1), there())
     """
     assert python(PRELUDE + program, tmp_path).stdout == "{(False, 0)}\n2 True\n"
+
+
+def test_what_an_unloaded_module_imported_is_found_again(tmp_path):
+    ghc(tmp_path, "module B where\nvalue :: Int\nvalue = 20\n")
+    ghc(tmp_path, "module A where\nimport B\nanswer :: Int -> Int\nanswer n = n + B.value\n")
+    program = """
+haskell = Runtime()
+for _ in range(3):
+    module = haskell.load("A.o")
+    print(module.names, module.answer(1), len(haskell.modules))
+    module.unload()
+print(haskell.modules)
+    """
+    assert python(PRELUDE + program, tmp_path).stdout == "('A', 'B') 21 1\n" * 3 + "[]\n"
+
+
+def test_a_function_of_an_unloaded_module_is_closed(tmp_path):
+    ghc(tmp_path, CALC)
+    program = """
+haskell = Runtime()
+calc = haskell.load("Calc.o")
+total, nats = calc.total, calc.handle("nats")
+calc.unload()
+values = haskell.machine_for("shared").values
+for call in (lambda: total([1]), lambda: values.value(nats), lambda: values.iterate(nats)):
+    try:
+        call()
+    except LinkError as error:
+        print(error.headline)
+print(haskell.load("Calc.o").total([2]))
+    """
+    assert python(PRELUDE + program, tmp_path).stdout == "haskell handle is closed\n" * 3 + "2\n"

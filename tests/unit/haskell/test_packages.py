@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rtlinker.errors import LinkError
+from rtlinker.errors import BadObjectError, LinkError
 from rtlinker.haskell import packages
 from rtlinker.haskell.names import parse_symbol
 from rtlinker.haskell.packages import find_packages, parse_fields, read_database
@@ -87,3 +87,22 @@ def test_package_path_of_the_environment_is_honoured(monkeypatch, tmp_path):
     assert {"own-1", "rts"} <= find_packages().by_id.keys()
     monkeypatch.delenv("GHC_PACKAGE_PATH")
     assert "own-1" not in find_packages().by_id
+
+
+@pytest.mark.parametrize("content", [b"", b"name: acme\n", b"id: acme-1\n", b"\xff\xfe\n"])
+def test_a_file_that_describes_no_package_is_named(tmp_path, content):
+    (tmp_path / "acme.conf").write_bytes(content)
+    with pytest.raises(BadObjectError, match="not the description of a package") as caught:
+        read_database(str(tmp_path), "9.0.2")
+    assert "acme.conf" in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["echo no list", 'echo \'[("a","b")]\'', "exit 3"])
+def test_a_program_that_is_no_ghc_is_named(tmp_path, monkeypatch, said):
+    program = tmp_path / "ghc"
+    program.write_text(f"#!/bin/sh\n{said}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("GHC", str(program))
+    with pytest.raises(LinkError, match="ghc does not answer") as caught:
+        find_packages()
+    assert ("program", str(program)) in caught.value.facts
