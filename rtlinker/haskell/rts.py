@@ -163,9 +163,9 @@ class Held:
     def __enter__(self) -> Heap:
         rts = self._rts
         rts.refuse_held()
+        rts._refresh()
         if rts._lock is not None:
             rts._lock.acquire()
-        rts._refresh()
         self._heap = Heap(rts, rts.calls.rts_lock())
         rts._holders.add(get_ident())
         return self._heap
