@@ -119,6 +119,20 @@ print(keeper.kept)
 
 
 @KINDS
+def test_who_holds_the_heap_may_unload_and_the_next_look_frees(module, kind):
+    script = """
+load(path)
+print(use())
+with rts.held():
+    keeper.unload(path)
+    print(lookup("Caf_total_closure"), len(keeper.kept))
+keeper.collect()
+print(keeper.kept)
+"""
+    assert python(BOOT + USE + script, kind, module) == f"{GOOD}\nNone 1\n()\n"
+
+
+@KINDS
 def test_a_module_stays_while_another_one_uses_it(tmp_path, kind):
     source = "module First where\none :: Int -> Int\none n = n + 1\n{-# NOINLINE one #-}\n"
     first = compile_haskell(tmp_path, source, "-dynamic")

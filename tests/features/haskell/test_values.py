@@ -127,6 +127,19 @@ def test_what_was_built_stays_where_it_is_until_something_runs(holds):
     """)
 
 
+def test_a_pinned_array_does_not_move_and_others_do(holds):
+    holds("""
+    with values.heap as heap:
+        places = [heap.byte_array(b"some bytes", pinned) for pinned in (True, False)]
+        kept = [heap.keep(place) for place in places]
+    f.collect()
+    with values.heap as heap:
+        now = [heap.kept(each) for each in kept]
+        assert [heap.bytes_at(place, 5, heap.size_of(place) - 5) for place in now] == [b"bytes"] * 2
+    assert now[0] == places[0] and heap.content_of(now[0]) % 16 == 0 and now[1] != places[1]
+    """)
+
+
 def test_values_survive_collections_that_move_them(holds):
     holds("""
     table = f.fromPairs([(str(n), n) for n in range(1_000)])
