@@ -127,6 +127,23 @@ def test_what_was_built_stays_where_it_is_until_something_runs(holds):
     """)
 
 
+def test_entering_the_heap_twice_is_refused_and_others_get_their_turn(holds):
+    holds("""
+    import threading
+    with values.heap:
+        try:
+            with values.heap:
+                raise AssertionError
+        except LinkError as error:
+            assert "at work in the haskell heap already" in error.headline
+    found = []
+    thread = threading.Thread(target=lambda: found.append(f.add(1, 2)), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert found == [3]
+    """)
+
+
 def test_a_pinned_array_does_not_move_and_others_do(holds):
     holds("""
     with values.heap as heap:
