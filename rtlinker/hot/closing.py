@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+
 from rtlinker.errors import LinkError
-from rtlinker.facts import replace
+from rtlinker.host import libc
 from rtlinker.hot import retire
-from rtlinker.live.run import Destructors
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rtlinker.hot.module import Module
+    from rtlinker.live.native import Native
+    from rtlinker.live.startup import Startup
+
+_DESTRUCTOR = ctypes.CFUNCTYPE(None)
 
 
 def close_module(module: Module) -> None:
@@ -46,12 +51,34 @@ def finish(module: Module) -> None:
     if current.startup is None:
         return
     startup, current.startup = current.startup, None
-    undo = UndoStack()  # run backwards
-    undo.push(Destructors(replace(startup, destructors=startup.destructors[startup.before :], handle=0), True))
+    native = current.linker.native()
+    first, last = startup.destructors[: startup.before], startup.destructors[startup.before :]
+    undo = UndoStack()  # which is run backwards, and whatever fails
+    undo.push(lambda: libc.fflush(None))
+    for address in reversed(last):
+        undo.push(lambda address=address: _call(native, address))  # type: ignore[misc]
     if module.registry is not None:
         undo.push(module.registry.close)
-    undo.push(Destructors(replace(startup, destructors=startup.destructors[: startup.before], handle=0), True))
+    for address in reversed(first):
+        undo.push(lambda address=address: _call(native, address))  # type: ignore[misc]
+    undo.push(lambda: _leave_thread(startup, native))
     undo.run()
+
+
+def _call(native: Native, destructor: int) -> None:
+    with native:
+        native.call("destructor", _DESTRUCTOR(destructor))
+
+
+def _leave_thread(startup: Startup, native: Native) -> None:
+    """Destroy the calling thread's thread_local objects, as at the end of a program's first thread."""
+    if startup.span is not None:
+        from rtlinker.live.thread_exit import run_thread_exits
+
+        with native:
+            failures = run_thread_exits(startup.span, native)
+        if failures:
+            raise failures[0]
 
 
 def _refuse_in_use(module: Module) -> None:

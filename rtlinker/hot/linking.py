@@ -14,6 +14,7 @@ from rtlinker.host import memory
 from rtlinker.link.layout import CODE
 from rtlinker.link.scope import Table
 from rtlinker.live.collect import LOCK
+from rtlinker.live.indirect import has_ifuncs
 from rtlinker.live.install import prepare
 from rtlinker.live.native import Native
 from rtlinker.live.place import ProcessPlace
@@ -52,10 +53,10 @@ class SplitPlace(ProcessPlace):
         self.reservation: Reservation | None = None
 
     def reserve(self, size: int, align: int, low: bool, reach: tuple[int, ...], span: int) -> Reservation:
-        """See `host.memory.reserve`."""
-        self.reservation = memory.reserve(size, align, low, reach, span)
+        """See `host.memory.Reservation.take`."""
+        self.reservation = memory.Reservation(size, align)
         self._body.push(self.reservation.release)
-        return self.reservation
+        return self.reservation.take(low, reach, span)
 
     def threads(self, request: ThreadRequest) -> ThreadAnswer:
         """See `give_thread_storage`."""
@@ -139,11 +140,15 @@ class VersionLinker(Linker):
         """
         live = self.live
         assert live is not None
-        native = Native(self.describe, True, True)
         live.started = True
-        prepare(live.image, live.image.memory, live.undo, native)  # type: ignore[arg-type]
-        run_constructors(startup, live.undo, native)
+        if has_ifuncs(live.image):
+            prepare(live.image, live.image.memory, live.undo, self.native())  # type: ignore[arg-type]
+        run_constructors(startup, live.undo, self.native())
         live.ran = True
+
+    def native(self) -> Native:
+        """How the version's code is called while it comes or goes: what it dies of is an error."""
+        return Native(self.describe, True, True)
 
     def _code_of(self, value: object, prototype: str | None, name: str) -> int | None:
         """As for any linker; but a callable of one prototype is the same code for all versions."""

@@ -90,7 +90,7 @@ class _Routines:
 
         It is not closed again: what was found must stay.
         """
-        handle = None if self.is_known(code.CXX_THREAD) else dynamic.loaded_library(LIBSTDCXX)
+        handle = None if self.is_known(code.CXX_THREAD) else dynamic.loaded_library(LIBSTDCXX, [])
         if handle is None and needed and not self.is_known(code.CXX_THREAD):
             try:
                 handle = dynamic.open_library(LIBSTDCXX)
