@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rtlinker.cli.command import Command
 
-COMMANDS = ("load", "inspect", "symbols", "demo")
+COMMANDS = ("load", "watch", "inspect", "symbols", "demo")
 """Every command, in the order of the help; each is a module of this room with `COMMAND` and `run`."""
 
 DONE, FAILED, USAGE, BUG = 0, 1, 2, 70

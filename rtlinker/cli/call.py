@@ -72,13 +72,13 @@ def _calling(library: Library, found: Found, words: Words) -> Callable[[], int]:
         assumed = f"{_assumed(function.ctype)} assumed, --sig says better"
         print(f"note: {readable(found.name)} has no debug information: {assumed}", file=sys.stderr)
     else:
-        arguments = _converted(function, given)
+        arguments = converted(function, given)
 
     def work() -> int:
         library.linker.start()
         value = function(*arguments)
-        _flush_c()
-        _print(value, function.ctype.result, found, function.prototype, words)
+        flush_c()
+        print_result(value, function.ctype.result, found.name, function.prototype, words)
         library.unload()
         return 0
 
@@ -102,7 +102,8 @@ def _assumed(ctype: FunctionType) -> str:
     return declare(ctype)
 
 
-def _converted(function: Function, given: list[str]) -> list[object]:
+def converted(function: Function, given: list[str]) -> list[object]:
+    """The values of words, as the function's parameters want them; words beyond those as they look."""
     from rtlinker.bind.words import command_line_value, guess
 
     types = [parameter.type for parameter in function.ctype.parameters]
@@ -122,17 +123,18 @@ def _showing(library: Library, found: Found, words: Words) -> Callable[[], int]:
             import ctypes
 
             text = ctypes.string_at(found.address, found.size).hex(" ")
-            _print(text, None, found, "", words)
+            print_result(text, None, found.name, "", words)
         else:
             data = library[words.one("SYMBOL")]
-            _print(data.value, declared, found, data.__doc__ or "", words)
+            print_result(data.value, declared, found.name, data.__doc__ or "", words)
         library.unload()
         return 0
 
     return work
 
 
-def _print(value: object, ctype: CType | None, found: Found, prototype: str, words: Words) -> None:
+def print_result(value: object, ctype: CType | None, name: str, prototype: str, words: Words) -> None:
+    """Print what a function returned or a variable holds, as text or JSON; nothing for void."""
     from rtlinker.bind.ctype import Void, plain
     from rtlinker.bind.words import format_value, json_value
 
@@ -140,7 +142,7 @@ def _print(value: object, ctype: CType | None, found: Found, prototype: str, wor
         import json
 
         shown = json_value(value, ctype)
-        print(json.dumps({"symbol": found.name, "type": prototype or None, "value": shown}))
+        print(json.dumps({"symbol": name, "type": prototype or None, "value": shown}))
     elif ctype is None or not isinstance(plain(ctype), Void):
         print(format_value(value, ctype))
     sys.stdout.flush()
@@ -167,8 +169,8 @@ def _program(library: Library, found: Found, words: Words) -> Callable[[], int]:
     return work
 
 
-def _flush_c() -> None:
-    """What C has written comes before the result that Python prints."""
+def flush_c() -> None:
+    """Write out what C has written: it comes before the result that Python prints."""
     from rtlinker.host import libc
 
     libc.fflush(None)

@@ -34,8 +34,8 @@ def run_haskell(words: Words) -> int:
         _print_address(found, words)
         return 0
     if found.name.qualified == "Main.main":
-        return _in_child(module, _program(module, found, words))
-    return _in_child(module, _call(module, found, words))
+        return _in_child(module, prepare_program(module, found, words))
+    return _in_child(module, prepare_call(module, found, words))
 
 
 def _print_address(found: Value, words: Words) -> None:
@@ -68,8 +68,11 @@ def _in_child(module: Module, work: Callable[[], int]) -> int:
     return 128 + outcome.signal
 
 
-def _call(module: Module, found: Value, words: Words) -> Callable[[], int]:
-    """Prepare a call: types and arguments are checked here, before anything runs."""
+def prepare_call(module: Module, found: Value, words: Words, quiet: bool = False) -> Callable[[], int]:
+    """Prepare a call: types and arguments are checked here, before anything runs.
+
+    A type that had to be assumed is said, unless `quiet`.
+    """
     from rtlinker.haskell.seeing import represented
     from rtlinker.haskell.types import write
 
@@ -78,10 +81,9 @@ def _call(module: Module, found: Value, words: Words) -> Callable[[], int]:
     if kind is None:
         signature = " -> ".join([*["String"] * len(words.arguments["ARG"]), "IO ()"])
         kind = module.type_of(found.symbol, signature)
-        print(
-            f"note: {found.name.qualified} has no interface beside its object: {signature} assumed, --sig says better",
-            file=sys.stderr,
-        )
+        assumed = f"{signature} assumed, --sig says better"
+        if not quiet:
+            print(f"note: {found.name.qualified} has no interface beside its object: {assumed}", file=sys.stderr)
     assert kind is not None
     meant = represented(kind, module.interfaces)
     arguments = _arguments(meant, words.arguments["ARG"])
@@ -93,7 +95,7 @@ def _call(module: Module, found: Value, words: Words) -> Callable[[], int]:
     return work
 
 
-def _program(module: Module, found: Value, words: Words) -> Callable[[], int]:
+def prepare_program(module: Module, found: Value, words: Words) -> Callable[[], int]:
     """Run a program: getArgs gives the ARGs, getProgName FILE, and exceptions and exits end it as GHC's own do."""
 
     def work() -> int:

@@ -48,7 +48,7 @@ COMMAND = Command(
 
 def run(words: Words) -> int:
     """Link, call in a child, and return the exit code of the contract."""
-    if _is_haskell(words.one("FILE")):
+    if is_haskell(words.one("FILE")):
         from rtlinker.cli.haskell import run_haskell
 
         return run_haskell(words)
@@ -77,7 +77,7 @@ def _tell(notes: Sequence[str]) -> None:
                 print(f"note: {note}", file=sys.stderr)
 
 
-def _is_haskell(path: str) -> bool:
+def is_haskell(path: str) -> bool:
     """Whether an object or an archive has code by GHC, as a quick look at its bytes tells and then its symbols."""
     from rtlinker.live.files import read_file, sort_of
 

@@ -4,7 +4,7 @@ A build that reacts to its own output would never end, so a file counts as a sou
 
 - debug information names it, or its name is one that people give to sources (`.c`, `.hs`, `Makefile` ...);
 - or nobody but a person has been seen to change it. A file that changed while a build ran, or while the called code
-  ran, was written by them. So was a source that changes during two builds in a row: a generated one.
+  ran, was written by them. So was a source that changes during many builds in a row: a generated one.
 
 What editors leave behind (`.#a.c`, `a.c~`, `#a.c#`, `.a.c.swp`, `4913`) and what compilers make is never one.
 """
@@ -33,6 +33,10 @@ PRODUCTS = frozenset(
 """How names end of what is made from sources, or left beside them."""
 
 
+IN_A_ROW = 3
+"""During how many builds in a row a source may change, by somebody who edits faster than the build, and be one."""
+
+
 class Sources:
     """Tells sources from other files: `sources(path)`. `named` are paths that are known to be some.
 
@@ -43,12 +47,16 @@ class Sources:
     def __init__(self, named: Iterable[str] = ()) -> None:
         self._named: set[str] = set()
         self._made: set[str] = set()
-        self._during: set[str] = set()
+        self._during: dict[str, int] = {}
         self.name(named)
 
     def name(self, paths: Iterable[str]) -> None:
         """Know these as sources."""
         self._named.update(map(os.path.abspath, paths))
+
+    def make(self, paths: Iterable[str]) -> None:
+        """Know these as made from sources."""
+        self._made.update(map(os.path.abspath, paths))
 
     def __call__(self, path: str) -> bool:
         """Whether a change of this file is worth a build."""
@@ -63,10 +71,11 @@ class Sources:
     def written(self, paths: Iterable[str], by_build: bool) -> tuple[str, ...]:
         """The edits among files that changed meanwhile; the others count as made from now on."""
         during = {os.path.abspath(path): path for path in paths}  # noqa: PTH100
-        again = self._during & during.keys() if by_build else set()
-        self._made |= {whole for whole in during if whole in again or not self._is_by_hand(whole)}
         if by_build:
-            self._during = {*during}
+            self._during = {whole: self._during.get(whole, 0) + 1 for whole in during}
+        for whole in during:
+            if not self._is_by_hand(whole) or self._during.get(whole, 0) > IN_A_ROW:
+                self._made.add(whole)
         return tuple([path for whole, path in during.items() if whole not in self._made])
 
     def _is_by_hand(self, whole: str) -> bool:
@@ -79,16 +88,13 @@ def compiled_from(path: str) -> tuple[str, ...]:
 
     Absolute paths of files that exist. Empty where there is no debug information, or it cannot be read.
     """
-    from rtlinker.dwarf.lines import source_paths
-    from rtlinker.dwarf.reader import read_declarations
+    from rtlinker.dwarf.sources import source_files
     from rtlinker.errors import LinkError
     from rtlinker.live.files import read_file, sort_of
 
     try:
         data = read_file(path)
-        if sort_of(data) != "object":
-            return ()
-        found = [each for unit in read_declarations(data, path).units() for each in source_paths(unit)]
     except (LinkError, OSError):
         return ()
-    return tuple([each for each in dict.fromkeys(found) if not each.startswith("/usr/") and os.path.isfile(each)])  # noqa: PTH113
+    found = source_files(data) if sort_of(data) == "object" else ()
+    return tuple([each for each in found if not each.startswith("/usr/") and os.path.isfile(each)])  # noqa: PTH113

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from rtlinker.elf.constants import SHF_ALLOC
+from rtlinker.elf.constants import SHF_ALLOC, SHF_EXECINSTR
 from rtlinker.host.demangle import readable
 from rtlinker.link.chains import CHAINS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from rtlinker.elf.object import Symbols
     from rtlinker.link.image import Image
 
 
@@ -24,6 +25,25 @@ def describe(images: Sequence[Image], address: int) -> str | None:
     if place.symbol:
         return f"{readable(place.symbol)}+{place.offset:#x} ({place.library})"
     return f"({place.library})" if place.library else None
+
+
+def functions_of(image: Image) -> Iterator[tuple[int, int, str, str]]:
+    """(start, end, symbol, object) of all the code of an image, absolute addresses; for those who cannot ask later."""
+    for number, object in enumerate(image.resolution.objects):
+        flags, sizes = object.sections.flags, object.sections.sizes
+        for section, offset in enumerate(image.layout.sections[number]):
+            if offset < 0 or not flags[section] & SHF_EXECINSTR:
+                continue
+            start = image.address + offset
+            labels = sorted(_labels(object.symbols, section))
+            ends = [*[at for at, _ in labels[1:]], sizes[section]]
+            yield from [(start + at, start + end, name, object.name) for (at, name), end in zip(labels, ends)]
+
+
+def _labels(symbols: Symbols, section: int) -> Iterator[tuple[int, str]]:
+    for number, defined in enumerate(symbols.sections):
+        if defined == section and symbols.type(number) in {0, 2, 10} and symbols.name(number):
+            yield symbols.value(number), symbols.name(number)
 
 
 def _in_image(image: Image, offset: int) -> str:

@@ -104,7 +104,7 @@ def test_wrong_usage_is_2_and_says_how(rtlinker_command, words):
     assert ended.stderr.startswith("usage: rtlinker")
 
 
-@pytest.mark.parametrize("command", ["load", "inspect", "symbols", "demo"])
+@pytest.mark.parametrize("command", ["load", "watch", "inspect", "symbols", "demo"])
 def test_every_command_has_a_help_with_examples(rtlinker_command, command):
     ended = rtlinker_command(command, "--help")
     assert ended.code == 0
