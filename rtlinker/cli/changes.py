@@ -35,7 +35,8 @@ class Changes:
         self._sources = Sources()
         self._watched = Watched((), ["."] if build else (), self._sources)
         self._look_at = time.monotonic()
-        self.notices = Notices([])
+        self._unsettled = False
+        self.notices: Notices
         self._noticed: list[str] = []
         self._said = ""
         self.add(objects)
@@ -53,7 +54,8 @@ class Changes:
         self._watched.add(objects, directories)
         noticed = _apart([*self._noticed, *directories, *beside])
         if noticed != self._noticed:
-            self.notices.close()
+            if self._noticed:
+                self.notices.close()
             self._noticed, self.notices = noticed, Notices(noticed)
 
     def told(self) -> str:
@@ -74,9 +76,14 @@ class Changes:
         """Seconds until a look is due without a notice; 0 if it is."""
         return max(0.0, self._look_at - time.monotonic())
 
+    def is_due(self, noticed: bool) -> bool:
+        """Whether to look now: at a notice, but for a file that may be half written not before its time."""
+        return (noticed and not self._unsettled) or not self.patience()
+
     def look(self, called: bool) -> Changed:
         """What has changed. Of files that changed while code was `called`, only sources by name count."""
         look = self._watched.look()
+        self._unsettled = look.unsettled
         self._look_at = time.monotonic() + (SETTLE if look.unsettled else self.notices.interval)
         found = self._sorted(look.changed)
         return Changed(found.objects, self._sources.written(found.edits, by_build=False)) if called else found

@@ -67,7 +67,8 @@ class Holder:
         try:
             message: Message = self._connection.recv()
         except (EOFError, OSError):
-            return "ended", {"signal": signal.SIGKILL, "code": None, "report": "", "supervised": False}
+            report = "error: the process that begins others was killed"
+            return "ended", {"signal": signal.SIGKILL, "code": None, "report": report, "supervised": False}
         return message
 
     def leave(self, process: int, at_once: bool) -> None:

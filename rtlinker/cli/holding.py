@@ -114,7 +114,7 @@ class _Holding:
             self._fail("reload", error)
             return
         self._tell_names()
-        self._send("reloaded", report)
+        self._send("reloaded", {"paths": self.held.paths, **report})
 
     def _call(self) -> None:
         began = time.monotonic()

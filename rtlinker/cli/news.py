@@ -28,6 +28,7 @@ class News:
     def __init__(self) -> None:
         self._console = _console()
         self.built = 0.0
+        self._failure = ""
 
     def building(self, edited: Sequence[str]) -> None:
         """A build begins; said where its output is seen."""
@@ -36,12 +37,12 @@ class News:
 
     def loaded(self, body: Mapping[str, Any], watched: str) -> None:
         """A holder has loaded the module; `watched` says what is watched, if that is news."""
-        self._say(f"version {body['version']}: {self._times({'load': body['seconds']})}", GOOD)
+        self._version(body, {"load": body["seconds"]})
         self._rows([("loaded", some(body["paths"])), ("watched", watched), ("note", body["notes"])])
 
     def reloaded(self, report: Mapping[str, Any], files: Sequence[str], calling: float | None) -> None:
         """A new version runs; of a call since `calling` it is said that it goes on."""
-        self._say(f"version {report['version']}: {self._times(report['seconds'])}", GOOD)
+        self._version(report, report["seconds"])
         running = report["in_flight"]
         if calling is not None:
             running += "\n" * bool(running) + f"the call that began {duration(time.monotonic() - calling)} ago"
@@ -64,7 +65,13 @@ class News:
         self.built = 0.0
 
     def failed(self, body: Mapping[str, Any], version: int, anew: bool) -> None:
-        """Loading, reloading or calling failed; `anew` says that a refusal is answered by a new process."""
+        """Loading, reloading or calling failed; `anew` says that a refusal is answered by a new process.
+
+        A call that fails as the one before it did is told once.
+        """
+        if body["doing"] == "call" and body["text"] == self._failure:
+            return  # calls every so often would say it for ever
+        self._failure = body["text"]
         self._error(f"error: {body['text']}")
         if anew:
             self._rows([("instead", "a new process starts with the new files; the state is lost")])
@@ -83,10 +90,15 @@ class News:
         again = "a new process calls it again" if revive else "a new process starts with the next change"
         self._rows([("state", "is lost"), ("next", again)])
 
-    def note(self, text: str) -> None:
-        """Something that is said beside a result; nothing if empty."""
+    def returned(self, text: str) -> None:
+        """A call has returned, with something to be said beside its result or nothing."""
+        self._failure = ""
         if text:
             self._say(f"note: {text}", DIM)
+
+    def _version(self, body: Mapping[str, Any], steps: Mapping[str, float]) -> None:
+        self._failure = ""
+        self._say(f"version {body['version']}: {self._times(steps)}", GOOD)
 
     def _error(self, text: str) -> None:
         headline, _, rest = text.partition("\n")

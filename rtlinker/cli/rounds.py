@@ -128,7 +128,7 @@ class Rounds:
         if self.build is not None:
             if self.build in ready:
                 self._built(self.build)
-        elif noticed in ready or not self.changes.patience():
+        elif self.changes.is_due(noticed in ready):
             self._look()
 
     def _look(self) -> None:
@@ -161,7 +161,7 @@ class Rounds:
         """See to what the holder says."""
         if kind == "called":
             self.calling, self.returned = None, True
-            self.news.note(body["said"])
+            self.news.returned(body["said"])
         elif kind == "failed":
             self._failed(body)
         elif kind == "ended":
@@ -174,9 +174,9 @@ class Rounds:
     def _taken(self, kind: str, body: dict[str, Any]) -> None:
         """The holder has a version, perhaps a new one."""
         self.asked, self.version = "", body["version"]
+        self.changes.add(body["paths"])
         if kind == "loaded":
             self.process, self.returned = body["process"], False
-            self.changes.add(body["paths"])
             self.news.loaded(body, self.changes.told())
         elif body["unchanged"]:
             self.news.nothing_new(self.version)
@@ -187,7 +187,8 @@ class Rounds:
             self.wants.add("call")
 
     def _failed(self, body: dict[str, Any]) -> None:
-        doing, anew = body["doing"], body["refused"] and self.restart
+        doing = body["doing"]
+        anew = doing == "reload" and body["refused"] and self.restart
         if doing == "call":
             self.calling, self.returned = None, True
         else:

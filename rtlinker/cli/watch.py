@@ -51,8 +51,11 @@ def run(words: Words) -> int:
         for path in paths_of(words):
             os.stat(path)  # noqa: PTH116  a name that is mistyped would be waited for
     _check_prototype(words)
+    import gc
+
     from rtlinker.cli.rounds import Rounds
 
+    gc.enable()  # a watch may last for days
     with Rounds(words, every) as rounds:
         return rounds.run()
 

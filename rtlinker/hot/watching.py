@@ -64,10 +64,11 @@ class Watched:
 
     def add(self, files: Iterable[str], directories: Iterable[str] = ()) -> None:
         """Watch these, too; those that are watched already stay as they are."""
+        known = {*self.files, *self._listed()}
         self.files += [path for path in dict.fromkeys(files) if path not in self.files]
         self.directories += [path for path in dict.fromkeys(directories) if path not in self.directories]
         for path in self._paths():
-            now = _status(path)
+            now = _status(path) if path not in known else None
             if now is not None and path not in self._settled:
                 self._settled[path] = now
                 self._digests[path] = _digest(path, now, path in self.files)

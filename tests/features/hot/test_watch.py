@@ -297,6 +297,16 @@ def test_a_periodic_call_that_crashes_at_once_waits_for_a_change(watch, compiled
     assert watched.err.count("SIGABRT") == 1
 
 
+def test_a_failure_that_repeats_is_told_once(watch, compiled):
+    other = "static int n; int turns(void) { return ++n; }\n"
+    compiled(other)
+    watched = watch("c.o", "step", "--every", "0.01")
+    watched.said("error: ")
+    compiled(other + "int step(void) { static int n; return ++n; }")
+    watched.until(lambda: watched.out.startswith("1\n2\n"))
+    assert watched.err.count("error: ") == 1
+
+
 def test_a_cxx_exception_does_not_end_the_watch(watch, compiled, tmp_path):
     def compile(source):
         edit(tmp_path, source, "c.cc")

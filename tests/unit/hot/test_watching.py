@@ -132,6 +132,15 @@ def test_files_that_are_added_are_as_they_are(file, tmp_path):
     assert looks(watched).changed == (str(file),)
 
 
+def test_adding_swallows_no_news_of_what_was_watched(tmp_path):
+    (tmp_path / "other").mkdir()
+    watched = Watched([str(tmp_path / "later.o")], [str(tmp_path)])
+    (tmp_path / "later.o").write_text("here")
+    (tmp_path / "new.c").write_text("here")
+    watched.add([str(tmp_path / "later.o")], [str(tmp_path), str(tmp_path / "other")])
+    assert set(looks(watched).changed) == {str(tmp_path / "later.o"), str(tmp_path / "new.c")}
+
+
 def test_what_is_skipped_is_told_and_is_no_news(file):
     watched = Watched([str(file)])
     assert watched.skip() == ()
