@@ -33,6 +33,7 @@ class Changes:
     def __init__(self, objects: Iterable[str], build: bool) -> None:
         self._build = build
         self._sources = Sources()
+        self._sources.make(_own_output())
         self._watched = Watched((), ["."] if build else (), self._sources)
         self._look_at = time.monotonic()
         self._unsettled = False
@@ -100,6 +101,17 @@ class Changes:
     def _sorted(self, paths: Sequence[str]) -> Changed:
         objects = tuple([path for path in paths if path in self._watched.files])
         return Changed(objects, tuple([path for path in paths if path not in objects]))
+
+
+def _own_output() -> list[str]:
+    """The files that standard output and error go to, if they are files: what we say is no edit."""
+    found = []
+    for stream in (1, 2):
+        try:
+            found.append(os.readlink(f"/proc/self/fd/{stream}"))  # noqa: PTH115
+        except OSError:
+            continue
+    return found
 
 
 def _directory(path: str) -> str:

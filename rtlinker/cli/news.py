@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from rtlinker.cli.build import Built
 
+SHORT = 5e-5
+"""Seconds below which a step is not worth a word."""
+
 GOOD, BAD, DIM = "bold green", "bold red", "dim"
 
 
@@ -61,7 +64,7 @@ class News:
         how = f"exit code {built.code}" if built.code > 0 else signal_name(-built.code)
         self._say(f"error: the build failed with {how} in {duration(built.seconds)}", BAD)
         self._plain(built.output.rstrip("\n"))
-        self._rows([("stays", f"version {version}" if version else "")])
+        self._stays(version)
         self.built = 0.0
 
     def failed(self, body: Mapping[str, Any], version: int, anew: bool) -> None:
@@ -74,12 +77,11 @@ class News:
         self._failure = body["text"]
         self._error(f"error: {body['text']}")
         if anew:
-            self._rows([("instead", "a new process starts with the new files; the state is lost")])
+            self._say("  the state is lost: a new process starts with the new files", DIM)
         elif body["doing"] == "load":
-            self._rows([("next", "the next change is tried")])
+            self._say("  the next change is tried", DIM)
         elif body["doing"] == "reload":
-            other = "--restart would start anew with the new files" if body["refused"] else ""
-            self._rows([("stays", f"version {version}"), ("or", other)])
+            self._stays(version, "; with --restart a new process would take the new files" * body["refused"])
         if body["doing"] != "call":
             self.built = 0.0
 
@@ -88,13 +90,17 @@ class News:
         code = body["code"]
         self._error(body["report"] or f"error: the called code ended its process, exit code {code}")
         again = "a new process calls it again" if revive else "a new process starts with the next change"
-        self._rows([("state", "is lost"), ("next", again)])
+        self._say(f"  the state is lost: {again}", DIM)
 
     def returned(self, text: str) -> None:
         """A call has returned, with something to be said beside its result or nothing."""
         self._failure = ""
         if text:
             self._say(f"note: {text}", DIM)
+
+    def _stays(self, version: int, more: str = "") -> None:
+        if version:
+            self._say(f"  version {version} stays{more}", DIM)
 
     def _version(self, body: Mapping[str, Any], steps: Mapping[str, float]) -> None:
         self._failure = ""
@@ -109,7 +115,7 @@ class News:
         """How long each step took: `build 120 ms, link 2.1 ms`; from now on the build is told."""
         steps = {"build": self.built} | {**steps} if self.built else steps
         self.built = 0.0
-        return ", ".join(f"{name} {duration(seconds)}" for name, seconds in steps.items())
+        return ", ".join(f"{name} {duration(seconds)}" for name, seconds in steps.items() if seconds >= SHORT)
 
     def _rows(self, rows: Sequence[tuple[str, str]]) -> None:
         shown = [(label, text) for label, text in rows if text]

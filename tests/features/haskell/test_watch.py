@@ -51,7 +51,7 @@ def test_a_build_error_and_a_changed_type_leave_the_old_version(watch, tmp_path)
     source.write_text(GREETING.replace(":: String", ":: Int -> String").replace("maFonction s", "maFonction _ s"))
     watched.said("error: types have changed")
     watched.said("Int -> String -> IO ()")
-    watched.said("  stays  version 1", times=2)
+    watched.said("  version 1 stays", times=2)
     source.write_text(GREETING.replace("Hello", "Hallo"))
     watched.printed("Hello Haskell\nHallo Haskell\n")
 

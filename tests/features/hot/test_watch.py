@@ -109,7 +109,7 @@ def test_a_syntax_error_is_shown_and_the_old_version_stays(watch, compiled, tmp_
     edit(tmp_path, COUNTER.replace("return count", "return cuont"))
     watched.said("error: the build failed with exit code 1 in ")
     watched.said("cuont")
-    watched.said("  stays  version 1")
+    watched.said("  version 1 stays")
     edit(tmp_path, COUNTER.replace("+= by", "+= 5"))
     watched.printed("1\n6\n")
 
@@ -135,6 +135,20 @@ def test_what_a_build_writes_starts_no_other_build(watch, compiled, tmp_path):
     assert (tmp_path / "builds").read_text() == "built\n" * 3
 
 
+def test_what_the_watch_itself_writes_starts_no_build(compiled, tmp_path):
+    compiled("static int n;\nint step(void) { return ++n; }\n")
+    build = "echo built >> builds && gcc -g -fPIC -c c.c"
+    command = [sys.executable, "-m", "rtlinker", "watch", "c.o", "step", "--every", "0.01", "--build", build]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    with open(tmp_path / "results", "wb") as out, open(tmp_path / "log", "wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=out, stderr=log)
+    while "50\n" not in (tmp_path / "results").read_text():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(SECONDS) == 130
+    assert not (tmp_path / "builds").exists()
+
+
 def test_what_the_called_code_writes_starts_no_build(watch, compiled, tmp_path):
     source = """
     #include <stdio.h>
@@ -155,7 +169,7 @@ def test_a_changed_signature_is_refused_with_both(watch, compiled):
     watched.printed("1\n")
     compiled(COUNTER.replace("int by", "long by, char *what"))
     watched.said("signature changed")
-    watched.said("  stays  version 1")
+    watched.said("  version 1 stays")
     assert "long" in watched.err
     compiled(COUNTER.replace("+= by", "+= 2 * by"))
     watched.printed("1\n3\n")
@@ -199,7 +213,7 @@ def test_an_undefined_symbol_is_an_error_and_the_old_version_stays(watch, compil
     watched.printed("1\n")
     compiled("int nowhere_at_all(void);\n" + COUNTER.replace("return count", "return nowhere_at_all()"))
     watched.said("error: undefined symbol\n  symbol  nowhere_at_all")
-    watched.said("  stays  version 1")
+    watched.said("  version 1 stays")
     compiled(COUNTER.replace("+= by", "+= 2 * by"))
     watched.printed("1\n3\n")
 
@@ -211,7 +225,7 @@ def test_a_truncated_object_is_an_error_until_it_is_complete(watch, compiled, tm
     watched.printed("1\n")
     whole = compiled(COUNTER.replace("+= by", "+= 10 * by"), "other").read_bytes()
     object.write_bytes(whole[: part if isinstance(part, int) else int(len(whole) * part)])
-    watched.said("  stays  version 1")
+    watched.said("  version 1 stays")
     assert watched.out == "1\n"
     object.write_bytes(whole)
     watched.printed("1\n11\n")
@@ -262,12 +276,24 @@ def test_a_crash_is_reported_and_a_new_process_begins_with_the_next_version(watc
     watched.printed("1\n")
     compiled("static int count;\nint step(int by) { return *(volatile int *)0 + count + by; }\n")
     watched.said("error: the called code died of SIGSEGV")
-    watched.said("  state  is lost")
+    watched.said("  the state is lost: a new process starts with the next change")
     assert "step+0x" in watched.err
     assert "(a null pointer)" in watched.err
     compiled(COUNTER.replace("+= by", "+= 5 * by"))
     watched.printed("1\n5\n")
     assert watched.err.count("version 1: ") == 2
+
+
+def test_a_constructor_that_crashes_leaves_the_old_version(watch, compiled):
+    compiled(COUNTER)
+    watched = watch("c.o", "step", "1")
+    watched.printed("1\n")
+    bad = "void abort(void);\n__attribute__((constructor)) static void begin(void) { abort(); }\n"
+    compiled(COUNTER.replace("+= by", "+= 5 * by") + bad)
+    watched.said("SIGABRT")
+    watched.said("  version 1 stays")
+    compiled(COUNTER.replace("+= by", "+= 10 * by"))
+    watched.printed("1\n11\n")
 
 
 def test_a_process_that_the_called_code_ends_is_begun_again(watch, compiled):
@@ -401,7 +427,7 @@ def test_a_first_version_that_cannot_be_linked_is_waited_for(watch, compiled):
     compiled("int nowhere_at_all(void);\nint step(void) { return nowhere_at_all(); }\n")
     watched = watch("c.o", "step")
     watched.said("undefined symbol")
-    watched.said("  next  the next change is tried")
+    watched.said("  the next change is tried")
     compiled("int step(void) { return 1; }\n")
     watched.printed("1\n")
 
