@@ -109,6 +109,11 @@ def _closed_pipe() -> int:
 def _without_command(words: list[str]) -> int:
     from rtlinker.cli.help import overview, version
 
+    if words[:1] == ["help"] and len(words) == 2 and words[1] in COMMANDS:
+        from rtlinker.cli.help import commands, help_of
+
+        print(help_of(commands()[COMMANDS.index(words[1])]))
+        return DONE
     if words and words[0] in {"-h", "--help", "help"}:
         print(overview())
         return DONE

@@ -37,7 +37,10 @@ COMMAND = Command(
     (
         ("rtlinker watch game.o step", "call step, and again each time game.o was compiled; its variables live on"),
         ("rtlinker watch game.o step --build 'gcc -c -g game.c'", "compile, too, whenever game.c or a header changed"),
-        ("rtlinker watch server.o serve 8080 --build make", "a call that never returns goes on in the new version"),
+        (
+            "rtlinker watch server.o serve 8080 --build make",
+            "a server's loop goes on, and calls what is newest by rtlinker.h",
+        ),
         ("rtlinker watch game.o score --every 0.5", "look at a variable twice a second"),
         ("rtlinker watch Test.o maFonction Haskell --build 'ghc -dynamic -c Test.hs'", "the same with Haskell"),
     ),

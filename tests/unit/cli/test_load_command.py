@@ -109,6 +109,7 @@ def test_every_command_has_a_help_with_examples(rtlinker_command, command):
     ended = rtlinker_command(command, "--help")
     assert ended.code == 0
     assert "examples:\n  rtlinker " in ended.stdout
+    assert rtlinker_command("help", command) == ended
 
 
 def bad_files(directory, valid):
