@@ -36,9 +36,10 @@ class Watch:
         self.out = ""
         self.err = ""
         self._news = threading.Condition()
-        self._read = 0
-        for name in ("out", "err"):
-            threading.Thread(target=self._take, args=(name, getattr(self.process, f"std{name}")), daemon=True).start()
+        streams = {"out": self.process.stdout, "err": self.process.stderr}
+        self._readers = [threading.Thread(target=self._take, args=each, daemon=True) for each in streams.items()]
+        for reader in self._readers:
+            reader.start()
 
     def _take(self, name: str, stream: IO[str]) -> None:
         for line in stream:
@@ -67,9 +68,12 @@ class Watch:
         self.until(lambda: self.err.count(text) >= times, f"{text!r} on standard error")
 
     def interrupt(self) -> int:
-        """Press Ctrl-C, and wait for the end; the exit code."""
+        """Press Ctrl-C, and wait for the end and all that was written before; the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(SECONDS)
+        code = self.process.wait(SECONDS)
+        for reader in self._readers:
+            reader.join(SECONDS)
+        return code
 
     def close(self) -> None:
         """End it, however it is."""
