@@ -207,6 +207,48 @@ def test_a_variable_begins_anew_when_that_is_asked_for(watch, compiled):
     watched.printed("3\n33\n")
 
 
+def test_a_signature_may_change_when_that_is_allowed(watch, compiled):
+    compiled("int step(int by) { return by; }\n")
+    watched = watch("c.o", "step", "7", "--allow", "step")
+    watched.printed("7\n")
+    compiled("double step(double by) { return by / 2; }\n")
+    watched.printed("7\n3.5\n")
+
+
+def test_a_struct_may_change_when_no_object_of_it_is_left(watch, compiled):
+    source = "struct box { int a; MORE };\nint step(struct box *it) { return it->a; }\n"
+    compiled(source.replace("MORE", ""))
+    watched = watch("c.o", "step", '{"a": 4}', "--assume-no-live", "box")
+    watched.printed("4\n")
+    compiled(source.replace("MORE", "int b;").replace("it->a", "it->a + it->b"))
+    watched.printed("4\n4\n")
+
+
+def test_what_nothing_verifies_can_be_refused(watch, compiled, tmp_path):
+    def compile(times):
+        edit(tmp_path, f"long twice(long n) {{ return {times} * n; }}\n")
+        run("gcc", "-O1", "-c", "c.c", cwd=tmp_path)
+
+    compile(2)
+    watched = watch("c.o", "twice", "4", "--strict", "--sig", "long(long)")
+    watched.printed("8\n")
+    compile(3)
+    watched.said("error: not verified")
+    watched.said("  version 1 stays")
+
+
+def test_a_library_and_a_prototype_are_as_for_load(watch, tmp_path):
+    def compile(function):
+        edit(tmp_path, f"double {function}(double);\ndouble of(double x) {{ return {function}(x) + 1; }}\n")
+        run("gcc", "-O1", "-c", "c.c", cwd=tmp_path)
+
+    compile("cbrt")
+    watched = watch("c.o", "of", "64", "-lm", "--sig", "double(double)")
+    watched.printed("5.0\n")
+    compile("sqrt")
+    watched.printed("5.0\n9.0\n")
+
+
 def test_an_undefined_symbol_is_an_error_and_the_old_version_stays(watch, compiled):
     compiled(COUNTER)
     watched = watch("c.o", "step", "1")
