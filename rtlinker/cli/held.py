@@ -8,6 +8,7 @@ import time
 from rtlinker.bind.call import Function
 from rtlinker.cli.call import converted, flush_c, print_result
 from rtlinker.cli.load import is_haskell
+from rtlinker.cli.watch import paths_of
 from rtlinker.errors import LinkError, SignatureError
 
 TYPE_CHECKING = False
@@ -87,11 +88,12 @@ class HeldModule:
             whole_archives=words.all("whole-archive"),
         )
         self._said = ""
+        self._argv: object = None
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Those of the command line."""
-        return (self._words.one("FILE"), *self._words.all("with"), *self._words.all("whole-archive"))
+        return tuple(paths_of(self._words))
 
     @property
     def version(self) -> int:
@@ -165,7 +167,7 @@ class HeldModule:
 
         words = [self._words.one("FILE"), *self._words.arguments["ARG"]]
         encoded = [word.encode("utf-8", "surrogateescape") for word in words]
-        argv = (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)
+        argv = self._argv = (ctypes.c_char_p * (len(encoded) + 1))(*encoded, None)  # a program may keep it
         environ = ctypes.c_void_p.in_dll(ctypes.CDLL(None), "environ").value
         given = (len(encoded), ctypes.addressof(argv), environ)
         from rtlinker.bind.ctype import UNTYPED

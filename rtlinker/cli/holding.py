@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from queue import SimpleQueue
 
 from rtlinker.errors import LinkError, ReloadError
@@ -99,7 +100,8 @@ class _Holding:
         while True:
             request = self._requests.get()
             if request == "end":
-                self.held.close()
+                with suppress(LinkError):  # it is in use: the process ends all the same
+                    self.held.close()
                 return 0
             if request == "reload":
                 self.reload()
