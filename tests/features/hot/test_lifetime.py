@@ -1,5 +1,7 @@
 """Old code goes exactly when nobody can be in it, and nothing enters freed memory (T15 to T21, T25, T26, T43)."""
 
+import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -240,6 +242,8 @@ def test_a_thread_local_object_is_destroyed_once_by_live_code(compile, in_child)
 
 
 def memory():
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what is free in the heap is nobody's
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4
 
@@ -257,8 +261,6 @@ def test_reloads_leave_memory_mappings_and_descriptors_flat(compile, in_child):
     paths = [compile(source.format(number), flags="-fdata-sections -g0") for number in (1, 2)]
 
     def run():
-        import gc
-
         module = hot.load(paths[0])
         f = module.function("f", "int(void)")
         stop = threading.Event()
@@ -270,7 +272,6 @@ def test_reloads_leave_memory_mappings_and_descriptors_flat(compile, in_child):
         workers = [Worker(look) for _ in range(8)]
         for turn in range(200):
             module.reload(paths[(turn + 1) % 2])
-        gc.collect()
         before = memory(), mappings(), len(os.listdir("/proc/self/fd"))
         for turn in range(ROUNDS):
             module.reload(paths[(turn + 1) % 2])
@@ -278,7 +279,6 @@ def test_reloads_leave_memory_mappings_and_descriptors_flat(compile, in_child):
         for worker in workers:
             worker.wait()
         purged = module.soft_purge()
-        gc.collect()
         after = memory(), mappings(), len(os.listdir("/proc/self/fd"))
         return after[0] - before[0], after[1] - before[1], after[2] - before[2], purged, len(module.versions())
 
