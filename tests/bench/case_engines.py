@@ -26,7 +26,7 @@ from .ours import link_and_call
 
 SIZES = (100, 300, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
 FUNCTIONS = (200, 500, 1_000, 2_000, 4_000, 8_000)
-ENGINES = ("scalar", "array")
+ENGINES = ("scalar", "native")
 RECORD = 24
 """Bytes of an Elf64_Rela."""
 

@@ -1,0 +1,25 @@
+"""Which engine handles an object: Python one record at a time, or loops of machine code over all records.
+
+Getting the loops ready costs about as much as relocating a thousand sites one by one. Once they are, they win from some
+dozen records on.
+"""
+
+from __future__ import annotations
+
+import sys
+
+WORTH_USING = 40
+"""Records of one object from which the native engine wins when its loops are ready."""
+
+WORTH_PREPARING = 1_000
+"""Records of a whole link from which it also repays getting them ready. `make bench engines` measures both."""
+
+
+def is_native(records: int, engine: str = "auto") -> bool:
+    """Whether an object with so many records is better handled by the native engine.
+
+    `engine` is `auto`, `scalar` or `native`.
+    """
+    if engine != "auto":
+        return engine == "native"
+    return records >= (WORTH_USING if "rtlinker.link.native" in sys.modules else WORTH_PREPARING)
