@@ -93,7 +93,7 @@ class StaticHost:
         if package.unit == "rts":
             self.linker.load_archive(self._runtime(package))
         elif package.object is not None:
-            self.linker.load_object(package.object)
+            self.linker.load_object(package.object, installed=True)
         elif package.archive is not None:
             self.linker.load_archive(package.archive, whole=True)
         elif package.libraries:
