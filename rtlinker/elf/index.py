@@ -22,13 +22,13 @@ from rtlinker.elf.constants import (
     STT_TLS,
     SYM_SIZE,
 )
-from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, Object, text_at
+from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, SYMBOL, Object, text_at
 from rtlinker.errors import BadObjectError
 from rtlinker.facts import Fact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rtlinker.elf.object import Symbols
 
@@ -71,13 +71,23 @@ def index_symbols(object: Object, engine: str = "auto") -> Index:
     `engine` is `auto`, `scalar` or `native` (gABI, Symbol Table).
     """
     columns = len(object.symbols) >= WORTH_COLUMNS if engine == "auto" else engine == "native"
-    index = (_by_columns(object) if columns else None) or _by_loop(object)
+    index = _by_columns(object) if columns else None
+    if index is None:
+        index = _by_loop(object, enumerate(iter_unpack(SYMBOL.format, object.symbols.table)))
     if b"@" in object.symbols.strings:
         _enter_versions(index)
     return index
 
 
-def _by_loop(object: Object) -> Index:
+def index_some(object: Object, numbers: Sequence[int]) -> Index:
+    """The index of the local symbols and these. Raises BadObjectError as `index_symbols` does."""
+    table = object.symbols.table
+    chosen = [*enumerate(iter_unpack(SYMBOL.format, table[: object.symbols.first_global * SYM_SIZE]))]
+    chosen += [(number, SYMBOL.unpack_from(table, number * SYM_SIZE)) for number in numbers]
+    return _by_loop(object, chosen)
+
+
+def _by_loop(object: Object, records: Iterable[tuple[int, tuple[int, ...]]]) -> Index:
     symbols, strings = object.symbols, object.symbols.strings
     first, count = symbols.first_global, len(object.sections)
     extended, limit = symbols.extended, len(strings)
@@ -88,7 +98,7 @@ def _by_loop(object: Object) -> Index:
     ifuncs: list[int] = []
     threads: list[int] = []
     uniques: list[int] = []
-    for number, (name, info, _, section, _, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
+    for number, (name, info, _, section, _, _) in records:
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
         if name >= limit or (info >> 4 == STB_LOCAL) != (number < first):

@@ -123,9 +123,11 @@ def _bits(word: int) -> list[int]:
 
 
 def _low_pair(object: Object, seen: array[int], bound: dict[int, Binding]) -> list[tuple[int, int]]:
-    """One site in 32 bits of something that has an address."""
+    """One site in 32 bits of something in the link that has an address; what is outside was asked for already."""
     for symbol, kinds in enumerate(seen):
-        if symbol and kinds & LOW and (symbol in bound or object.symbols.section(symbol) != ABSOLUTE):
+        if not symbol or not kinds & LOW or isinstance(bound.get(symbol), Definition):
+            continue
+        if symbol in bound or object.symbols.section(symbol) != ABSOLUTE:
             return [(_bits(kinds & LOW)[0], symbol)]
     return []
 

@@ -6,6 +6,7 @@ from rtlinker.elf.constants import STB_LOCAL, STV_HIDDEN, STV_INTERNAL
 from rtlinker.elf.index import Index
 from rtlinker.elf.object import Object, Symbol
 from rtlinker.facts import Fact, derived
+from rtlinker.link.owners import Owners
 from rtlinker.link.scope import Definition
 
 
@@ -59,7 +60,7 @@ class Resolution(Fact):
     indexes: tuple[Index, ...]
     bound: tuple[dict[int, Binding], ...]
     discarded: tuple[frozenset[int], ...]
-    owners: dict[str, int]
+    owners: Owners
     commons: dict[str, Common]
     pulls: tuple[Pull, ...]
 

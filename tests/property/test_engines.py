@@ -1,5 +1,7 @@
 """The scalar engine is the reference, and the native engine is equal to it, for any object that can be written."""
 
+from unittest.mock import patch
+
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,8 @@ from rtlinker.elf.reader import read_object
 from rtlinker.elf.writer import ObjectWriter
 from rtlinker.errors import DuplicateSymbolError, LinkError, RelocationOverflowError
 from rtlinker.facts import replace
+from rtlinker.link import names
+from rtlinker.link.name_table import index_by_table
 from rtlinker.link.pipeline import link
 from rtlinker.link.resolve import resolve
 from rtlinker.link.scan import scan
@@ -182,14 +186,15 @@ def outcome(objects, address, engine):
         return type(error), str(error)
 
 
-@given(objects, st.sampled_from([NEAR, FAR]))
-@example([NOTHING, LOST_TWICE], NEAR)
-@example([NOTHING, LOST_IN_QUIET], NEAR)
-@example([OPCODE_OVERWRITTEN], NEAR)
-@settings(max_examples=700, deadline=None)
-def test_both_engines_write_the_same_bytes_or_raise_the_same_error(objects, address):
+@given(objects, st.sampled_from([NEAR, FAR]), st.sampled_from([0, 5, 1000]))
+@example([NOTHING, LOST_TWICE], NEAR, 0)
+@example([NOTHING, LOST_IN_QUIET], NEAR, 0)
+@example([OPCODE_OVERWRITTEN], NEAR, 0)
+@settings(max_examples=900, deadline=None)
+def test_both_engines_write_the_same_bytes_or_raise_the_same_error(objects, address, many):
     linked = written(objects)
-    assert outcome(linked, address, "scalar") == outcome(linked, address, "native")
+    with patch.object(names, "MANY", many):
+        assert outcome(linked, address, "scalar") == outcome(linked, address, "native")
 
 
 @given(symbols, sites, st.lists(strange_records, min_size=1, max_size=3))
@@ -204,7 +209,29 @@ def test_both_engines_refuse_the_same_record(symbols, sites, bad):
 @settings(max_examples=150, deadline=None)
 def test_both_engines_index_the_same_names(symbols, sites):
     object = write(0, symbols, sites)
-    assert index_symbols(object, "scalar") == index_symbols(object, "native")
+    index = index_symbols(object, "scalar")
+    assert index == index_symbols(object, "native")
+    quick = index_by_table(object)
+    if quick is not None:
+        absent = {"", "nobody", *index.undefined, *index.commons} - index.defined.keys()
+        assert [quick.defined.get(name) for name in index.defined] == [*index.defined.values()]
+        assert not any(name in quick.defined for name in absent)
+        assert quick == index
+
+
+@given(st.lists(st.tuples(symbols, st.just([])), min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_owners_are_the_same_with_tables_and_without(objects):
+    linked = tuple(write(number, *each) for number, each in enumerate(objects))
+
+    def resolved(many):
+        with patch.object(names, "MANY", many):
+            try:
+                return resolve(Inputs(linked, Table("user", {}), (), Table("outside", OUTSIDE)))
+            except LinkError as error:
+                return type(error), str(error)
+
+    assert resolved(0) == resolved(1000)
 
 
 @given(objects)

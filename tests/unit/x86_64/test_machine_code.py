@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from rtlinker.x86_64 import kernels, rescue, startup
+from rtlinker.x86_64 import kernels, name_kernels, rescue, startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ BYTES = {
             ("place", kernels.PLACE, kernels.PLACE_CODE),
             ("scan", kernels.SCAN, kernels.SCAN_CODE),
             ("relocate", kernels.RELOCATE, kernels.RELOCATE_CODE),
+            ("hash", name_kernels.HASH, name_kernels.HASH_CODE),
+            ("find", name_kernels.FIND, name_kernels.FIND_CODE),
         )
     },
 }
