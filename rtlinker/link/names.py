@@ -11,7 +11,7 @@ from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
 from rtlinker.errors import BadObjectError
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, TLS_BASE, bounded_section, is_linker_defined
-from rtlinker.link.owners import Owners
+from rtlinker.link.owners import Owners, shared_names, with_names
 from rtlinker.link.resolution import Common, Pull
 from rtlinker.link.scope import Definition, Inputs, is_scope, is_source
 
@@ -37,7 +37,7 @@ class Names:
         self.objects: list[Object] = []
         self.indexes: list[Index] = []
         self.discarded: list[frozenset[int]] = []
-        self.owners = Owners()
+        self.owners: dict[str, int] = {}
         self.commons: dict[str, Common] = {}
         self.common_owners: dict[str, int] = {}
         self.groups = {signature: -1 for earlier in inputs.before for signature in earlier.groups()}
@@ -66,7 +66,7 @@ class Names:
             lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped}
         self.losers.append(lost)
         mine = index.defined
-        for name in self.owners.shared(mine) - lost:
+        for name in shared_names(self.owners, mine) - lost:
             self._meet(name, number, mine[name])
         for name in {name for name in self.commons if name in mine} - lost:
             if self._strength(number, mine[name]) < STRONG:
@@ -79,7 +79,7 @@ class Names:
         for name, at in index.repeats:
             if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
                 self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
-        self.owners.add(mine, number, lost)
+        self.owners = with_names(self.owners, mine, number, lost)
         for name, at in index.commons.items():
             self._tentative(name, number, at)
         self.thread_local.update([object.symbols.name(at) for at in index.threads])
@@ -189,7 +189,8 @@ class Names:
     def want(self, references: list[tuple[str, int, int]]) -> None:
         """Note names that somebody refers to, each with the object's number and the symbol's index."""
         fresh = [reference for reference in references if reference[0] not in self.asked]
-        self.owners.ask([name for name, _, _ in fresh])
+        if isinstance(self.owners, Owners):
+            self.owners.ask([name for name, _, _ in fresh])
         self.wanted += fresh
 
     def close(self) -> None:

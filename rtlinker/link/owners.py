@@ -11,24 +11,43 @@ if TYPE_CHECKING:
     from rtlinker.link.name_table import TableNames
 
 
-class Owners(Filling):
-    """Name to the number of the object that owns it."""
+def with_names(owners: dict[str, int], mine: dict[str, int], number: int, lost: set[str]) -> dict[str, int]:
+    """The owners when object `number` owns what it defines but for the names `lost`, which may become more later.
 
-    def __init__(self) -> None:
-        super().__init__({})
+    A dictionary, until an object comes with a table of names.
+    """
+    if isinstance(mine, Filling) and not isinstance(owners, Owners):
+        owners = Owners(owners)
+    if isinstance(mine, Filling) and isinstance(owners, Owners):
+        owners.add(mine, number, lost)  # type: ignore[arg-type]  # there is no other kind
+        return owners
+    fresh = dict.fromkeys(mine, number)
+    for name in lost:
+        del fresh[name]
+    if not owners:
+        return fresh
+    owners.update(fresh)
+    return owners
+
+
+def shared_names(owners: dict[str, int], mine: dict[str, int]) -> set[str]:
+    """Those of the names that an object defines which have an owner."""
+    if isinstance(owners, Owners):
+        return owners.shared(mine)
+    return {name for name in owners if name in mine} if isinstance(mine, Filling) else mine.keys() & owners.keys()
+
+
+class Owners(Filling):
+    """Name to the number of the object that owns it, where some objects have tables."""
+
+    def __init__(self, known: dict[str, int]) -> None:
+        super().__init__(known)
         self._tables: list[tuple[TableNames, int, set[str]]] = []
 
-    def add(self, mine: dict[str, int], number: int, lost: set[str]) -> None:
-        """Let object `number` own the names that it defines but for those `lost`, which may become more later."""
-        if isinstance(mine, Filling):
-            names: TableNames = mine  # type: ignore[assignment]  # there is no other kind
-            self._tables.append((names, number, lost))
-            self._take(names, {*self.held(), *self.asked}, number, lost)
-            return
-        fresh = dict.fromkeys(mine, number)
-        for name in lost:
-            del fresh[name]
-        self.update(fresh)
+    def add(self, names: TableNames, number: int, lost: set[str]) -> None:
+        """Let object `number` own the names of its table; see `with_names`."""
+        self._tables.append((names, number, lost))
+        self._take(names, {*self.held(), *self.asked}, number, lost)
 
     def _take(self, table: TableNames, names: Iterable[str], number: int, lost: set[str]) -> None:
         self.update(dict.fromkeys([name for name in table.having(names) if name not in lost], number))

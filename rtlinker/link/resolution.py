@@ -6,7 +6,6 @@ from rtlinker.elf.constants import STB_LOCAL, STV_HIDDEN, STV_INTERNAL
 from rtlinker.elf.index import Index
 from rtlinker.elf.object import Object, Symbol
 from rtlinker.facts import Fact, derived
-from rtlinker.link.owners import Owners
 from rtlinker.link.scope import Definition
 
 
@@ -60,7 +59,7 @@ class Resolution(Fact):
     indexes: tuple[Index, ...]
     bound: tuple[dict[int, Binding], ...]
     discarded: tuple[frozenset[int], ...]
-    owners: Owners
+    owners: dict[str, int]
     commons: dict[str, Common]
     pulls: tuple[Pull, ...]
 

@@ -6,6 +6,7 @@ from rtlinker.elf.constants import STB_WEAK, STV_HIDDEN, STV_INTERNAL
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.layout import DATA, segment_of
+from rtlinker.link.owners import shared_names
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.link.scope import Definition, ThreadVariable
 from rtlinker.live.startup import THREAD_EXIT
@@ -252,7 +253,7 @@ class ImageScope:
         """Those of the names that the image exports, each with the object that defines it and whether weakly."""
         resolution = self.image.resolution
         found = []
-        for name in resolution.owners.shared(names) | {name for name in resolution.commons if name in names}:
+        for name in shared_names(resolution.owners, names) | {name for name in resolution.commons if name in names}:
             if self.exports(name):
                 where = resolution.find(name)
                 weak = isinstance(where, InObject) and resolution.symbol(where).bind == STB_WEAK
