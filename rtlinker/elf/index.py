@@ -41,7 +41,7 @@ SHARED = bytes([info for info in range(256) if info >> 4 in BINDINGS])
 TYPES, BINDS = bytes([info & 15 for info in range(256)]), bytes([info >> 4 for info in range(256)])
 """Of every st_info its type and its binding, for bytes.translate."""
 
-WORTH_COLUMNS = 40
+WORTH_COLUMNS = 100
 """Symbols from which columns win over the loop."""
 
 

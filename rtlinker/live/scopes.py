@@ -67,9 +67,7 @@ class ProcessScope:
     """
 
     name = PROCESS
-
-    def __init__(self) -> None:
-        self._mappings: tuple[Mapping, ...] = ()
+    _mappings: tuple[Mapping, ...] = ()
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; a thread-local one has no address, and only thread-local sites can use it."""
