@@ -1,6 +1,6 @@
 """Which engine handles an object: Python one record at a time, or loops of machine code over all records.
 
-Getting the loops ready costs about as much as relocating a thousand sites one by one. Once they are, they win from some
+Getting the loops ready costs about as much as relocating 4,000 sites one by one. Once they are, they win from some
 dozen records on.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-WORTH_USING = 40
+WORTH_USING = 80
 """Records of one object from which the native engine wins when its loops are ready."""
 
-WORTH_PREPARING = 1_000
+WORTH_PREPARING = 4_000
 """Records of a whole link from which it also repays getting them ready. `make bench engines` measures both."""
 
 
