@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import sys
 
+NATIVE = "rtlinker.link.native"
+
 WORTH_USING = 80
 """Records of one object from which the native engine wins when its loops are ready."""
 
 WORTH_PREPARING = 4_000
 """Records of a whole link from which it also repays getting them ready. `make bench engines` measures both."""
+
+
+def prepare(records: int, engine: str = "auto") -> None:
+    """Get the loops ready when a link of so many records repays it."""
+    if engine == "native" or (engine == "auto" and records >= WORTH_PREPARING):
+        __import__(NATIVE)
 
 
 def is_native(records: int, engine: str = "auto") -> bool:
@@ -22,4 +30,4 @@ def is_native(records: int, engine: str = "auto") -> bool:
     """
     if engine != "auto":
         return engine == "native"
-    return records >= (WORTH_USING if "rtlinker.link.native" in sys.modules else WORTH_PREPARING)
+    return records >= WORTH_USING and NATIVE in sys.modules

@@ -6,7 +6,7 @@ touching the process.
 
 from __future__ import annotations
 
-from rtlinker.engines import is_native
+from rtlinker.engines import is_native, prepare
 from rtlinker.link.addresses import Addresses
 from rtlinker.link.fill import blank, copy, fill
 from rtlinker.link.image import Image
@@ -30,6 +30,8 @@ def link(inputs: Inputs, place: Place) -> Image:
     """
     # which objects take part, and what does each name mean?
     resolution = resolve(inputs)
+    # one decision for the whole link: are the loops of machine code worth getting ready?
+    prepare(sum([object.sites for object in resolution.objects]), inputs.engine)
     # what do the relocations ask for: slots, stubs, low memory?
     demand = scan(resolution, inputs.engine)
     # what lies outside and cannot be reached directly from where we will be?
