@@ -78,7 +78,15 @@ class NameTable:
     def find(self, names: Iterable[str]) -> array[int]:
         """The symbol that each of the names has here, 0 where it has none."""
         asked = [*names]
-        return self.find_bytes("\0".join([*asked, ""]).encode("utf-8", "surrogateescape"), len(asked))
+        try:
+            encoded = "\0".join([*asked, ""]).encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            encoded = b""
+        if encoded.count(0) == len(asked):
+            return self.find_bytes(encoded, len(asked))
+        if len(asked) == 1:  # a name that no symbol can have
+            return array("I", (0,))
+        return array("I", [self.find((name,))[0] for name in asked])
 
     def find_bytes(self, names: bytes, count: int) -> array[int]:
         """The same for `count` names, each ended by NUL."""
