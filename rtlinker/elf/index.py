@@ -1,15 +1,16 @@
 """Names to symbols: which names an object defines, which it leaves to others.
 
 This is the one walk over the whole symbol table, so it is also where the table's records are checked. There are two
-engines, chosen by the number of records and proved equal by tests/property/test_engines.py: a loop, and columns of
-numpy, which take 39,000 symbols in the time the loop takes a few thousand.
+engines, chosen by the number of records and proved equal by tests/property/test_engines.py: a loop, and columns, on
+which bytes and lists work without a step of Python per symbol.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
+from operator import lt
 from struct import iter_unpack
 
-from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import (
     SHN_LORESERVE,
     SHN_XINDEX,
@@ -19,17 +20,29 @@ from rtlinker.elf.constants import (
     STB_WEAK,
     STT_GNU_IFUNC,
     STT_TLS,
+    SYM_SIZE,
 )
-from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, Object, text_at
+from rtlinker.elf.object import ABSOLUTE, COMMON, LARGE_COMMON, RESERVED, SYMBOL, Object, text_at
 from rtlinker.errors import BadObjectError
 from rtlinker.facts import Fact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
+    from collections.abc import Iterable, Sequence
+
+    from rtlinker.elf.object import Symbols
 
 COMMONS = (COMMON, LARGE_COMMON)
+NO_SECTIONS = (ABSOLUTE, *COMMONS)
 BINDINGS = (STB_GLOBAL, STB_WEAK, STB_GNU_UNIQUE)
+
+LOCAL = bytes([info for info in range(256) if info >> 4 == STB_LOCAL])
+SHARED = bytes([info for info in range(256) if info >> 4 in BINDINGS])
+TYPES, BINDS = bytes([info & 15 for info in range(256)]), bytes([info >> 4 for info in range(256)])
+"""Of every st_info its type and its binding, for bytes.translate."""
+
+WORTH_COLUMNS = 100
+"""Symbols from which columns win over the loop."""
 
 
 class Index(Fact):
@@ -55,16 +68,26 @@ def index_symbols(object: Object, engine: str = "auto") -> Index:
 
     A value beyond the end of the section is none of the lies: assemblers write `base - 8` as such a symbol, and ld
     takes it.
-    `engine` is `auto`, `scalar` or `array` (gABI, Symbol Table).
+    `engine` is `auto`, `scalar` or `native` (gABI, Symbol Table).
     """
-    numpy = arrays_for(len(object.symbols), engine)
-    index = _by_arrays(object, numpy) if numpy else _by_loop(object)
+    columns = len(object.symbols) >= WORTH_COLUMNS if engine == "auto" else engine == "native"
+    index = _by_columns(object) if columns else None
+    if index is None:
+        index = _by_loop(object, enumerate(iter_unpack(SYMBOL.format, object.symbols.table)))
     if b"@" in object.symbols.strings:
         _enter_versions(index)
     return index
 
 
-def _by_loop(object: Object) -> Index:
+def index_some(object: Object, numbers: Sequence[int]) -> Index:
+    """The index of the local symbols and these. Raises BadObjectError as `index_symbols` does."""
+    table = object.symbols.table
+    chosen = [*enumerate(iter_unpack(SYMBOL.format, table[: object.symbols.first_global * SYM_SIZE]))]
+    chosen += [(number, SYMBOL.unpack_from(table, number * SYM_SIZE)) for number in numbers]
+    return _by_loop(object, chosen)
+
+
+def _by_loop(object: Object, records: Iterable[tuple[int, tuple[int, ...]]]) -> Index:
     symbols, strings = object.symbols, object.symbols.strings
     first, count = symbols.first_global, len(object.sections)
     extended, limit = symbols.extended, len(strings)
@@ -75,7 +98,7 @@ def _by_loop(object: Object) -> Index:
     ifuncs: list[int] = []
     threads: list[int] = []
     uniques: list[int] = []
-    for number, (name, info, _, section, _, _) in enumerate(iter_unpack("<IBBHQQ", symbols.table)):
+    for number, (name, info, _, section, _, _) in records:
         if section >= SHN_LORESERVE:
             section = extended[number] if section == SHN_XINDEX and extended else section - RESERVED  # noqa: PLW2901
         if name >= limit or (info >> 4 == STB_LOCAL) != (number < first):
@@ -106,76 +129,91 @@ def _by_loop(object: Object) -> Index:
     return Index(defined, commons, undefined, tuple(repeats), tuple(ifuncs), tuple(threads), tuple(uniques))
 
 
-def _by_arrays(object: Object, numpy: ModuleType) -> Index:
-    symbols, strings = object.symbols, object.symbols.strings
-    table = symbol_array(object, numpy)
-    binds, sections = table["info"] >> 4, section_array(object, numpy)
-    local = numpy.arange(len(table)) < symbols.first_global
-    bad = table["name"] >= len(strings)
-    bad |= (binds == STB_LOCAL) != local
-    bad |= ~local & (binds != STB_GLOBAL) & (binds != STB_WEAK) & (binds != STB_GNU_UNIQUE)
-    bad |= (sections < 0) & (sections != ABSOLUTE) & (sections != COMMON) & (sections != LARGE_COMMON)
-    bad |= sections >= len(object.sections)
-    if bad.any():
-        raise _bad_symbol(object, int(bad.argmax()))
-    first = symbols.first_global
-    names = names_of(strings, table["name"][first:], numpy)
-    defined = dict(zip(names, range(first, len(table))))
+def _by_columns(object: Object) -> Index | None:
+    """The same by columns, without a step per symbol where one is not needed; None when some record is wrong."""
+    symbols = object.symbols
+    first, table = symbols.first_global, symbols.table
+    infos, names = bytes(table[4::SYM_SIZE]), table.cast("I")[0::6].tolist()
+    sections = _sections(symbols)
+    found = set(sections)
+    wrong = (
+        infos[:first].translate(None, LOCAL)
+        or infos[first:].translate(None, SHARED)
+        or max(names) >= len(symbols.strings)
+    )
+    if wrong or not all(0 <= each < len(object.sections) or each in NO_SECTIONS for each in found):
+        return None
+    texts = names_at(symbols.strings, names[first:])
+    count = len(sections)
+    defined = dict(zip(texts, range(first, count)))
     repeats: tuple[tuple[str, int], ...] = ()
-    if len(defined) != len(names):  # the first of two equal names stays
-        defined = dict(zip(reversed(names), range(len(table) - 1, first - 1, -1)))
-        repeats = tuple([(name, first + at) for at, name in enumerate(names) if defined[name] != first + at])
-    there = sections[first:]
-    common = (there == COMMON) | (there == LARGE_COMMON)
-    commons = _take(defined, names, first, numpy.flatnonzero(common).tolist())
-    undefined = _take(defined, names, first, numpy.flatnonzero(there == 0).tolist())
-    ifuncs = numpy.flatnonzero(table["info"] & 15 == STT_GNU_IFUNC).tolist()
-    threads = numpy.flatnonzero((table["info"] & 15 == STT_TLS) & (sections == 0)).tolist()
-    uniques = numpy.flatnonzero((binds == STB_GNU_UNIQUE) & (sections != 0)).tolist()
-    return Index(defined, commons, undefined, repeats, tuple(ifuncs), tuple(threads), tuple(uniques))
+    if len(defined) != len(texts):  # the first of two equal names stays
+        defined = dict(zip(reversed(texts), range(count - 1, first - 1, -1)))
+        repeats = tuple([(text, number) for number, text in enumerate(texts, first) if defined[text] != number])
+    undefined = _take(defined, texts, first, _places(sections, 0, first))
+    commons: dict[str, int] = {}
+    for common in found.intersection(COMMONS):
+        commons |= _take(defined, texts, first, _places(sections, common, first))
+    if len(found.intersection(COMMONS)) > 1:
+        commons = dict(sorted(commons.items(), key=lambda entry: entry[1]))
+    kinds, binds = infos.translate(TYPES), infos.translate(BINDS)
+    return Index(
+        defined,
+        commons,
+        undefined,
+        repeats,
+        tuple(_places(kinds, STT_GNU_IFUNC, 0)),
+        tuple([at for at in _places(kinds, STT_TLS, 0) if not sections[at]]),
+        tuple([at for at in _places(binds, STB_GNU_UNIQUE, first) if sections[at]]),
+    )
 
 
-def _take(defined: dict[str, int], names: list[str], first: int, positions: list[int]) -> dict[str, int]:
-    """Move the names at these positions to a dictionary of their own."""
+def _sections(symbols: Symbols) -> list[int]:
+    """The section of every symbol; reserved indices are negative, as `Symbols.section` gives them."""
+    narrow = symbols.table.cast("H")[3::12].tolist()
+    sections = narrow[:]
+    for reserved in [section for section in set(narrow) if section >= SHN_LORESERVE]:
+        wide = symbols.extended if reserved == SHN_XINDEX else ()
+        for at in _places(narrow, reserved, 0):
+            sections[at] = wide[at] if wide else reserved - RESERVED
+    return sections
+
+
+def _places(column: Sequence[int], value: int, start: int) -> list[int]:
+    """Where a column has a value, from `start` on."""
+    places: list[int] = []
+    try:
+        while True:
+            start = column.index(value, start)
+            places.append(start)
+            start += 1
+    except ValueError:
+        return places
+
+
+def _take(defined: dict[str, int], names: list[str], first: int, numbers: list[int]) -> dict[str, int]:
+    """Move the names of these symbols to a dictionary of their own."""
     taken: dict[str, int] = {}
-    for position in positions:
-        name = names[position]
-        if defined.get(name) == first + position:
+    for number in numbers:
+        name = names[number - first]
+        if defined.get(name) == number:
             taken[name] = defined.pop(name)
     return taken
 
 
-def symbol_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped-def]  # numpy is not imported for types
-    """The symbol table as a structured array that borrows the object's bytes; fields as in Elf64_Sym."""
-    fields = [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
-    return numpy.frombuffer(object.symbols.table, dtype=fields)
-
-
-def section_array(object: Object, numpy: ModuleType):  # type: ignore[no-untyped-def]
-    """The section of every symbol as int64; reserved indices are negative, as `Symbols.section` gives them."""
-    narrow = symbol_array(object, numpy)["section"].astype(numpy.int64)
-    sections = numpy.where(narrow >= SHN_LORESERVE, narrow - RESERVED, narrow)
-    if object.symbols.extended:
-        wide = numpy.array(object.symbols.extended[: len(narrow)], dtype=numpy.int64)
-        sections = numpy.where(narrow == SHN_XINDEX, wide, sections)
-    return sections
-
-
-def names_of(strings: bytes, offsets, numpy: ModuleType) -> list[str]:  # type: ignore[no-untyped-def]
-    """The NUL-terminated names at the offsets (an integer array) of a string table."""
-    if not len(offsets):
-        return []
-    content = numpy.frombuffer(strings, dtype=numpy.uint8)
-    starts = offsets.astype(numpy.int64)
-    if strings.isascii() and (numpy.diff(starts) > 0).all() and not content[starts[1:] - 1].any():
+def names_at(strings: bytes, offsets: list[int]) -> list[str]:
+    """The NUL-terminated names at the offsets of a string table."""
+    if not offsets or not strings.isascii():
+        return [text_at(strings, offset) for offset in offsets]
+    if all(map(lt, offsets, offsets[1:])) and not any(map((b"\0" + strings).__getitem__, offsets)):
         # ascending, and each right behind a NUL: if there are as many strings as names, they are the names
-        end = strings.index(0, int(starts[-1]))
-        parts = strings[int(starts[0]) : end].decode("ascii").split("\0")
-        if len(parts) == len(starts):
+        parts = strings[offsets[0] : strings.index(0, offsets[-1])].decode("ascii").split("\0")
+        if len(parts) == len(offsets):
             return parts
-    ends = numpy.flatnonzero(content == 0)
-    pairs = zip(starts.tolist(), ends[numpy.searchsorted(ends, starts)].tolist())
-    return [strings[start:stop].decode("utf-8", "surrogateescape") for start, stop in pairs]
+    parts = strings.decode("ascii").split("\0")
+    starts = accumulate(map(len, parts), lambda start, length: start + length + 1, initial=0)
+    known = dict(zip(starts, parts))
+    return [known[offset] if offset in known else text_at(strings, offset) for offset in offsets]
 
 
 def _enter_versions(index: Index) -> None:

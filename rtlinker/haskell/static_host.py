@@ -102,7 +102,7 @@ class StaticHost:
             return
         object, archive = self._code(package)
         if object is not None:
-            self.linker.load_object(object)
+            self.linker.load_object(object, installed=True)
         elif archive is not None:
             self.linker.load_archive(archive, whole=True)
         elif package.libraries:

@@ -65,10 +65,11 @@ def examine(address: int) -> Place:
 def examine_all(addresses: Iterable[int]) -> list[Place]:
     """`examine` for each of `addresses`, in order, with the process's mappings read once (dladdr(3), proc(5))."""
     mappings = read_mappings()
-    return [_place(address, mappings) for address in addresses]
+    return [examine_in(mappings, address) for address in addresses]
 
 
-def _place(address: int, mappings: tuple[Mapping, ...]) -> Place:
+def examine_in(mappings: tuple[Mapping, ...], address: int) -> Place:
+    """`examine`, where the mappings were read just now."""
     permissions = next((row.permissions for row in mappings if row.start <= address < row.end), "----")
     library = library_at(address)
     name, type_, start, size = _covering_symbol(address)

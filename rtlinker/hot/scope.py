@@ -7,7 +7,7 @@ from rtlinker.link.scope import Definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import KeysView, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Protocol
 
     from rtlinker.elf.object import Object
@@ -78,7 +78,7 @@ class Neighbourhood:
         """The definition, which says all there is."""
         return definition
 
-    def clashes(self, names: KeysView[str]) -> list[tuple[str, str, bool]]:
+    def clashes(self, names: Mapping[str, int]) -> list[tuple[str, str, bool]]:
         """Names that another module defines for everybody. Weak ones do not count: inline functions are each one's."""
         found = []
         for name in names:

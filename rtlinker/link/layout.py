@@ -270,7 +270,9 @@ def segment_of(name: str, flags: int) -> str:
         return LARGE
     if flags & SHF_EXECINSTR:
         return CODE
-    if flags & SHF_WRITE and not any(name == part or name.startswith(part + ".") for part in RELRO):
+    if flags & SHF_WRITE and not (
+        name.startswith(RELRO) and any(name == part or name.startswith(part + ".") for part in RELRO)
+    ):
         return DATA
     return CONST
 

@@ -11,6 +11,7 @@ from rtlinker.elf.index import Index, index_symbols
 from rtlinker.elf.object import LARGE_COMMON, Object
 from rtlinker.errors import BadObjectError
 from rtlinker.link.linker_symbols import DSO_HANDLE, GOT, TLS_BASE, bounded_section, is_linker_defined
+from rtlinker.link.owners import Owners, shared_names, with_names
 from rtlinker.link.resolution import Common, Pull
 from rtlinker.link.scope import Definition, Inputs, is_scope, is_source
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 STRONG, FAINT = 2, 1
 """How strongly a symbol defines its name: a definition, a weak one. COMMON blocks stand between (`_tentative`)."""
+
+MANY = 2_000
+"""Symbols of an object from which a table of its names wins over a dictionary."""
 
 COMMAND_LINE = "the caller"
 """Who asked for a root."""
@@ -52,7 +56,7 @@ class Names:
     def add(self, object: Object) -> None:
         """Let an object join the link: its groups, its definitions, and what it wants."""
         number = len(self.objects)
-        index = index_symbols(object, self.inputs.engine)
+        index = self._index(object)
         self.objects.append(object)
         self.indexes.append(index)
         dropped = self._drop_groups(object, number)
@@ -62,30 +66,34 @@ class Names:
             lost = {name for name, at in index.defined.items() if object.symbols.section(at) in dropped}
         self.losers.append(lost)
         mine = index.defined
-        for name in (mine.keys() & self.owners.keys()) - lost:
+        for name in shared_names(self.owners, mine) - lost:
             self._meet(name, number, mine[name])
-        for name in (mine.keys() & self.commons.keys()) - lost:
+        for name in {name for name in self.commons if name in mine} - lost:
             if self._strength(number, mine[name]) < STRONG:
                 lost.add(name)
         for earlier in self.inputs.before:
-            for name, place, weak in earlier.clashes(mine.keys()):
+            for name, place, weak in earlier.clashes(mine):
                 self._meet_earlier(name, number, place, weak)
         if index.uniques:
             self._meet_process(number)
         for name, at in index.repeats:
             if name in mine and object.symbols.section(at) and self._strength(number, at) == STRONG:
                 self.duplicates.append((name, self._place(number, name), self._place(number, name, at)))
-        fresh = dict.fromkeys(mine, number)
-        for name in lost:
-            del fresh[name]
-        if self.owners:
-            self.owners.update(fresh)
-        else:
-            self.owners = fresh
+        self.owners = with_names(self.owners, mine, number, lost)
         for name, at in index.commons.items():
             self._tentative(name, number, at)
         self.thread_local.update([object.symbols.name(at) for at in index.threads])
         self.want([(name, number, at) for name, at in (*index.undefined.items(), *index.commons.items())])
+
+    def _index(self, object: Object) -> Index:
+        engine = self.inputs.engine
+        if engine != "scalar" and len(object.symbols) >= MANY:
+            from rtlinker.link.name_table import index_by_table
+
+            index = index_by_table(object)
+            if index is not None:
+                return index
+        return index_symbols(object, engine)
 
     def _drop_groups(self, object: Object, number: int) -> frozenset[int]:
         dropped: list[int] = []
@@ -166,7 +174,7 @@ class Names:
                 f"symbol {symbol} {name}, alignment {entry.value:#x}",
             )  # fmt: skip
         for earlier in self.inputs.before:
-            for _, place, _ in earlier.clashes({name: 0}.keys()):
+            for _, place, _ in earlier.clashes({name: 0}):
                 known = earlier.find(name)
                 if known is not None and 0 < known.size < entry.size:
                     self.duplicates.append((name, f"{place}, {known.size} bytes", where))
@@ -183,7 +191,10 @@ class Names:
 
     def want(self, references: list[tuple[str, int, int]]) -> None:
         """Note names that somebody refers to, each with the object's number and the symbol's index."""
-        self.wanted += [reference for reference in references if reference[0] not in self.asked]
+        fresh = [reference for reference in references if reference[0] not in self.asked]
+        if isinstance(self.owners, Owners):
+            self.owners.ask([name for name, _, _ in fresh])
+        self.wanted += fresh
 
     def close(self) -> None:
         """Pull members until every name that is wanted is defined or known to be in no archive."""

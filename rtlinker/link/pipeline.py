@@ -6,7 +6,7 @@ touching the process.
 
 from __future__ import annotations
 
-from rtlinker.arrays import arrays_for
+from rtlinker.engines import is_native, prepare
 from rtlinker.link.addresses import Addresses
 from rtlinker.link.fill import blank, copy, fill
 from rtlinker.link.image import Image
@@ -19,7 +19,6 @@ from rtlinker.link.scope import Inputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.link.columns import Columns
     from rtlinker.link.image import Place
 
 
@@ -29,16 +28,15 @@ def link(inputs: Inputs, place: Place) -> Image:
     Raises the errors of each stage. The process has been changed by then only through `place`: memory, and a block of
     thread-local variables, which are the caller's to give back.
     """
-    # one decision for the whole link: is numpy worth its import?
-    arrays_for(sum([object.sites + len(object.symbols) for object in inputs.objects]), inputs.engine)
-    decoded: dict[int, Columns] = {}
     # which objects take part, and what does each name mean?
     resolution = resolve(inputs)
     # what does the owner of the link want to mean something else: entries of functions, variables that live on?
     if inputs.rewrite is not None:
         resolution = inputs.rewrite(resolution)
+    # one decision for the whole link: are the loops of machine code worth getting ready?
+    prepare(sum([object.sites for object in resolution.objects]), inputs.engine)
     # what do the relocations ask for: slots, stubs, low memory?
-    demand = scan(resolution, inputs.engine, decoded)
+    demand = scan(resolution, inputs.engine)
     # what lies outside and cannot be reached directly from where we will be?
     low = demand.low is not None
     beyond = place.beyond([known.address for known in demand.direct.values() if known.address], low)
@@ -59,20 +57,21 @@ def link(inputs: Inputs, place: Place) -> Image:
         addresses = with_threads(addresses, demand, memory.view, place)
     # ... then slots and stubs, then every site
     fill(addresses, demand, memory.view)
-    overflows = relocate_all(addresses, memory.view, decoded)
+    overflows = relocate_all(addresses, memory.view, inputs.engine)
     if overflows:
         raise overflow_error(addresses, overflows)
     return Image(resolution, demand, layout, addresses, memory, outside.notes)
 
 
-def relocate_all(addresses: Addresses, view: memoryview, decoded: dict[int, Columns]) -> list[Overflow]:
-    """Apply the relocations of all kept sections: by arrays for the objects that are `decoded`, else one by one."""
+def relocate_all(addresses: Addresses, view: memoryview, engine: str) -> list[Overflow]:
+    """Apply the relocations of all kept sections: those of many records by the native engine, else one by one."""
     overflows: list[Overflow] = []
-    for number in range(len(addresses.resolution.objects)):
-        if number in decoded:
-            from rtlinker.link.relocate_bulk import relocate_bulk
+    known: dict[int, int] = {}
+    for number, object in enumerate(addresses.resolution.objects):
+        if is_native(object.sites, engine):
+            from rtlinker.link.native import relocate_native
 
-            overflows += relocate_bulk(addresses, number, decoded[number], view)
+            overflows += relocate_native(addresses, number, view, known)
         else:
             overflows += relocate(addresses, number, view)
     return overflows

@@ -68,6 +68,13 @@ def relocate(
     return overflows
 
 
+def relocate_records(addresses: Addresses, number: int, table: Relocations, memory: memoryview) -> list[Overflow]:
+    """Apply the records of one table, or of a part of one, as `relocate` does."""
+    overflows: list[Overflow] = []
+    _relocate_table(addresses, number, table, memory, {}, overflows)
+    return overflows
+
+
 def _relocate_table(
     addresses: Addresses,
     number: int,

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from struct import iter_unpack
 
-from rtlinker.arrays import arrays_for
 from rtlinker.elf.constants import SHF_ALLOC, SHF_EXECINSTR
 from rtlinker.elf.object import ABSOLUTE, Object, Relocations
+from rtlinker.engines import is_native
 from rtlinker.errors import BadObjectError, LinkError, RelocationError, UnsupportedError
 from rtlinker.facts import Fact
 from rtlinker.link.resolution import InObject, Key, Resolution
@@ -25,7 +25,6 @@ from rtlinker.x86_64.rules import RULES, Rule, rule_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rtlinker.link.columns import Columns
     from rtlinker.link.scan_threads import ThreadCollector
 
 
@@ -54,10 +53,9 @@ class Demand(Fact):
     threads: ThreadDemand = NO_DEMAND
 
 
-def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Columns] | None = None) -> Demand:
+def scan(resolution: Resolution, engine: str = "auto") -> Demand:
     """What every relocation of the kept sections asks for.
 
-    `decoded` takes the columns of the objects that the array engine looked at, by object number, for later stages.
     Raises BadObjectError for a record that lies or a type that only a dynamic linker handles, UnsupportedError for a
     type this version does not do.
     """
@@ -65,13 +63,31 @@ def scan(resolution: Resolution, engine: str = "auto", decoded: dict[int, Column
     for number, object in enumerate(resolution.objects):
         collector.take_ifuncs(number)
         _refuse_executable_stack(object)
-        if arrays_for(object.sites, engine):
-            pairs = _pairs_by_arrays(resolution, number, {} if decoded is None else decoded)
+        if is_native(object.sites, engine):
+            _scan_native(collector, number)
         else:
-            pairs = _pairs(object, resolution.discarded[number])
+            _scan_pairs(collector, number)
+    return collector.demand()
+
+
+def _scan_pairs(collector: _Collector, number: int) -> None:
+    resolution = collector.resolution
+    for rule, symbol in _pairs(resolution.objects[number], resolution.discarded[number]):
+        collector.look(number, rule, symbol)
+
+
+def _scan_native(collector: _Collector, number: int) -> None:
+    """The same by loops of machine code, which find the pairs in another order: the first to refuse is found again."""
+    from rtlinker.link.native import asking_pairs
+
+    pairs, good = asking_pairs(collector.resolution, number)
+    try:
         for rule, symbol in pairs:
             collector.look(number, rule, symbol)
-    return collector.demand()
+    except LinkError:
+        good = False
+    if not good:
+        _scan_pairs(collector, number)
 
 
 def _pairs(object: Object, discarded: frozenset[int]) -> list[tuple[int, int]]:
@@ -92,19 +108,6 @@ def _pairs(object: Object, discarded: frozenset[int]) -> list[tuple[int, int]]:
             if offset + width > size:
                 raise bad_record(object, table, offset, info)
     return [(info & 0xFFFFFFFF, info >> 32) for info in known if RULES[info & 0xFFFFFFFF].asks]
-
-
-def _pairs_by_arrays(resolution: Resolution, number: int, decoded: dict[int, Columns]) -> list[tuple[int, int]]:
-    """The same by columns."""
-    from rtlinker.link.columns import columns_of
-    from rtlinker.link.scan_bulk import asking_pairs, bad_position
-
-    object = resolution.objects[number]
-    columns = decoded[number] = columns_of(object, resolution.discarded[number])
-    bad = bad_position(object, columns)
-    if bad is not None:
-        raise bad_record(object, *columns.record(bad))
-    return asking_pairs(object, columns, resolution.bound[number])
 
 
 def bad_record(object: Object, table: Relocations, offset: int, info: int) -> BadObjectError:

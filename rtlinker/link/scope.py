@@ -10,7 +10,7 @@ from rtlinker.facts import Fact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, KeysView, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Protocol, TypeGuard
 
     from rtlinker.elf.object import Object
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     class Earlier(Scope, Protocol):
         """What an earlier link of the same linker shows to later ones."""
 
-        def clashes(self, names: KeysView[str]) -> list[tuple[str, str, bool]]:
+        def clashes(self, names: dict[str, int]) -> list[tuple[str, str, bool]]:
             """Those of the names that the earlier link shows, with the place of each definition and if it is weak."""
 
         def groups(self) -> Iterable[str]:

@@ -89,10 +89,13 @@ class Collector:
         self.closed = False
         self.kept: dict[object, object] = {}
 
-    def load_object(self, source: str | os.PathLike[str] | bytes, name: str | None = None) -> str:
+    def load_object(
+        self, source: str | os.PathLike[str] | bytes, name: str | None = None, *, installed: bool = False
+    ) -> str:
         """Read an object, from its path or its bytes, and let it wait for `resolve`; the name errors will show.
 
-        Raises BadObjectError when it is not one, OSError when the file cannot be read.
+        One that is `installed` is not copied: its file must not be written to, only replaced. Raises BadObjectError
+        when it is not one, OSError when the file cannot be read.
         """
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = bytes(source)
@@ -100,7 +103,7 @@ class Collector:
             shown = name or f"<bytes {self._unnamed}, {len(data):,} bytes>"
         else:
             shown = os.fspath(source)
-            data, shown = files.read_file(shown), name or shown
+            data, shown = files.map_file(shown) if installed else files.read_file(shown), name or shown
         with LOCK:
             self._open()
             self._pending.append(read_object(data, shown))
@@ -154,13 +157,15 @@ class Collector:
         BadObjectError for anything else.
         """
         shown = os.fspath(path)
-        data = files.read_file(shown)
+        data = files.read_file(shown, files.START)
         kind = files.sort_of(data)
         if kind == "archive":
             self.load_archive(shown, whole)
         elif kind == "library" and shared:
             self.load_library(shown if "/" in shown else "./" + shown)
         elif kind != "script" or not self._load_script(shown):
+            if len(data) == files.START and os.path.isfile(shown):  # noqa: PTH113
+                data = files.read_file(shown)
             with LOCK:
                 self._open()
                 self._pending.append(read_object(data, shown))

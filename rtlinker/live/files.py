@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from rtlinker.elf.object import Object
 
 
-def read_file(path: str) -> bytes:
+START = 1 << 16
+"""As much of a file as tells what it is."""
+
+
+def read_file(path: str, most: int | None = None) -> bytes:
     """A snapshot of a file's bytes: what is loaded from it does not change when the file does.
 
-    Raises OSError with the path (missing, a directory, no permission), BadObjectError for a device.
+    `most` is how many bytes of a regular file are wanted; of a pipe all are read in any case. Raises OSError with the
+    path (missing, a directory, no permission), BadObjectError for a device.
     """
 
     def read(file: int) -> bytes:
@@ -31,6 +36,8 @@ def read_file(path: str) -> bytes:
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # may have no end
             raise BadObjectError(path, "not an x86-64 relocatable object", "a device")
         size = status.st_size
+        if most is not None and most < size:
+            return os.read(file, most)
         data = os.read(file, size + 1)
         return data if len(data) == size else data + read_whole(file)  # it grew, or is no regular file
 
@@ -38,6 +45,19 @@ def read_file(path: str) -> bytes:
         return with_file(path, read)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from None
+
+
+def map_file(path: str) -> bytes:
+    """A file's bytes as a private mapping, which reads like bytes; for files that are replaced and never written to.
+
+    What is installed is such: the dynamic linker maps it in the same way. Raises OSError, and ValueError for a file
+    without contents.
+    """
+    import mmap
+
+    flags = mmap.MAP_PRIVATE | getattr(mmap, "MAP_POPULATE", 0)
+    # slices of it are bytes
+    return with_file(path, lambda file: mmap.mmap(file, 0, flags, mmap.PROT_READ))  # type: ignore[return-value]
 
 
 def sort_of(data: bytes) -> str:
@@ -58,15 +78,18 @@ def check_shared_library(path: str) -> None:
     """
     if not os.path.isfile(path):  # noqa: PTH113
         return
-    data = read_file(path)
+    data = read_file(path, START)
     if sort_of(data) != "library" or len(data) < 64:
         return
     table, entry, count = unpack_from("<32xQ14xHH", data)
+    end = os.path.getsize(path)  # noqa: PTH202
+    if table + entry * count > len(data):
+        data = read_file(path)
     for at in range(table, min(table + entry * count, len(data) - 55), max(entry, 56)):
         kind, offset, size = unpack_from("<I4xQ16xQ", data, at)
-        if kind == 1 and offset + size > len(data):
+        if kind == 1 and offset + size > end:
             found = f"a segment at {offset:#x} to {offset + size:#x}"
-            raise BadObjectError(path, "file is cut off", found, f"the file ends at {len(data):#x}")
+            raise BadObjectError(path, "file is cut off", found, f"the file ends at {end:#x}")
 
 
 def check_is_no_late_sanitizer(path: str) -> None:

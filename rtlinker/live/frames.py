@@ -157,12 +157,13 @@ def _guard_all() -> None:
 def _unwinds(image: Image) -> bool:
     """Whether the image has handlers (.gcc_except_table), throws, or calls what may need the unwinder."""
     resolution = image.resolution
-    if any(name.startswith(".gcc_except_table") for object in resolution.objects for name in object.sections.names):
-        return True
-    return any(
-        not UNWINDING.isdisjoint(index.undefined) or any(name.startswith(THROWING) for name in index.undefined)
-        for index in resolution.indexes
-    )
+    for object in resolution.objects:
+        if any(name.startswith(".gcc_except_table") for name in object.sections.names):
+            return True
+    for index in resolution.indexes:
+        if not UNWINDING.isdisjoint(index.undefined) or any(name.startswith(THROWING) for name in index.undefined):
+            return True
+    return False
 
 
 def _check(image: Image, start: int, end: int) -> None:

@@ -81,9 +81,11 @@ def used(live: LiveImage) -> list[str]:
 
 def reasons(live: LiveImage, waiting: dict[Span, int]) -> list[str]:
     """Every reason why an image whose destructors have run must not be freed yet; see `waiting_in`."""
-    own = [*ending(live), *handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
-    asked = [text for hold in live.holds for text in hold(live)]
-    return [*own, *registered(live), *used(live), *asked]
+    asked = [*ending(live), *used(live), *(text for hold in live.holds for text in hold(live))]
+    if not any(index.undefined for index in live.image.resolution.indexes):  # it told nobody of itself
+        return asked
+    own = [*handled_signals(live), *running_threads(live), *destroying_threads(live, waiting)]
+    return [*own, *registered(live), *asked]
 
 
 def _refers_to(live: LiveImage, names: Iterable[str]) -> bool:

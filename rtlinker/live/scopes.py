@@ -6,26 +6,30 @@ from rtlinker.elf.constants import STB_WEAK, STV_HIDDEN, STV_INTERNAL
 from rtlinker.facts import replace
 from rtlinker.host import dynamic
 from rtlinker.link.layout import DATA, segment_of
+from rtlinker.link.owners import shared_names
 from rtlinker.link.resolution import Common, InObject
 from rtlinker.link.scope import Definition, ThreadVariable
 from rtlinker.live.startup import THREAD_EXIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import KeysView
-
     from rtlinker.elf.object import Group, Object
     from rtlinker.host.loaded import LoadedLibrary
+    from rtlinker.host.mappings import Mapping
     from rtlinker.link.image import Image
 
 
-def examine(definition: Definition) -> Definition:
-    """The definition with kind, size, writability and the providing library, as the process's own tables tell them."""
+def examine(definition: Definition, mappings: tuple[Mapping, ...] | None = None) -> Definition:
+    """The definition with kind, size, writability and the providing library, as the process's own tables tell them.
+
+    `mappings` are the process's, where they were read just now.
+    """
     if definition.kind == "constant":
         return definition
     from rtlinker.host.examine import examine as examine_address
+    from rtlinker.host.examine import examine_in
 
-    place = examine_address(definition.address)
+    place = examine_in(mappings, definition.address) if mappings else examine_address(definition.address)
     return replace(
         definition,
         kind=definition.kind or place.kind,
@@ -65,10 +69,12 @@ def _replacement(name: str) -> Definition | None:
 class ProcessScope:
     """Every name this process has: dlsym's global scope, the program's own .symtab, libraries loaded RTLD_LOCAL.
 
-    The second is what makes a statically linked host work, whose own functions dlsym cannot see.
+    The second is what makes a statically linked host work, whose own functions dlsym cannot see. A scope is for one
+    link: what the process has mapped is read once, and again only for an address that was not mapped then.
     """
 
     name = PROCESS
+    _mappings: tuple[Mapping, ...] = ()
 
     def find(self, name: str, version: str | None = None) -> Definition | None:
         """The definition of a name; a thread-local one has no address, and only thread-local sites can use it."""
@@ -127,7 +133,11 @@ class ProcessScope:
 
     def examine(self, definition: Definition) -> Definition:
         """See `examine`."""
-        return examine(definition)
+        if not any(row.start <= definition.address < row.end for row in self._mappings):
+            from rtlinker.host.mappings import read_mappings
+
+            self._mappings = read_mappings()
+        return examine(definition, self._mappings)
 
 
 def _thread_local(library: LoadedLibrary, name: str, version: str | None) -> Definition | None:
@@ -246,11 +256,11 @@ class ImageScope:
         """See `examine`."""
         return examine(definition)
 
-    def clashes(self, names: KeysView[str]) -> list[tuple[str, str, bool]]:
+    def clashes(self, names: dict[str, int]) -> list[tuple[str, str, bool]]:
         """Those of the names that the image exports, each with the object that defines it and whether weakly."""
         resolution = self.image.resolution
         found = []
-        for name in (names & resolution.owners.keys()) | (names & resolution.commons.keys()):
+        for name in shared_names(resolution.owners, names) | {name for name in resolution.commons if name in names}:
             if self.exports(name):
                 where = resolution.find(name)
                 weak = isinstance(where, InObject) and resolution.symbol(where).bind == STB_WEAK

@@ -1,13 +1,12 @@
-"""The scalar engine against the array engine: from which number of records on numpy is worth using, and importing.
+"""The scalar engine against the native engine: from which number of records on the loops of machine code win.
 
-These two numbers are constants of `rtlinker/arrays.py`; the remarks say what this machine would have them be. A table
-of known size says from where on an engine is worth using; whether numpy is worth its import is asked of compiled C,
+These two numbers are constants of `rtlinker/engines.py`; the remarks say what this machine would have them be. A table
+of known size says from where on an engine is worth using; whether it is worth getting ready is asked of compiled C,
 whose records cost the scalar engine more, since it has more symbols and more kinds of site.
 """
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from rtlinker import arrays
+from rtlinker import engines
 from rtlinker.elf.index import index_symbols
 from rtlinker.elf.reader import read_object
 
@@ -24,34 +23,33 @@ from .machine import ROOT
 from .measure import Contender, Group, compete, row_of
 from .ours import link_and_call
 
-SIZES = (100, 300, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
-FUNCTIONS = (200, 500, 1_000, 2_000, 4_000, 8_000)
-ENGINES = ("scalar", "array")
+SIZES = (10, 20, 50, 100, 300, 1_000, 3_000, 10_000, 100_000)
+FUNCTIONS = (5, 10, 20, 50, 100, 1_000, 8_000)
+ENGINES = ("scalar", "native")
 RECORD = 24
 """Bytes of an Elf64_Rela."""
 
-IMPORT = """\
+PREPARE = """\
 from time import perf_counter
-import rtlinker.api, rtlinker.link.relocate, sys
+import rtlinker.api, rtlinker.link.pipeline
 start = perf_counter()
-import numpy
-import rtlinker.link.relocate_bulk
+import rtlinker.link.native
+rtlinker.link.native._loops()
 print((perf_counter() - start) * 1e3)
 """
 
 Curve = list[tuple[int, float, float]]
-"""Records, milliseconds of the scalar engine, milliseconds of the array engine."""
+"""Records, milliseconds of the scalar engine, milliseconds of the native engine."""
 
 
 def run(directory: Path, quick: bool) -> Iterator[Group]:
-    """numpy's import; whole links by number of relocations, of one table and of C; symbol tables; the crossovers."""
+    """Getting ready; whole links by number of relocations, of one table and of C; symbol tables; the crossovers."""
     rounds = 3 if quick else 15
     sizes = SIZES[::3] if quick else SIZES
-    imported = [_import_time() for _ in range(rounds)]
-    row = row_of("import numpy and the array engine", imported, "a process each")
+    prepared = [_preparing_time() for _ in range(rounds)]
+    row = row_of("import the native engine and map its code", prepared, "a process each")
     cost = row.median or 0.0
-    yield Group("engines", "what numpy costs before it does anything", (row,))
-    importlib.import_module("numpy")
+    yield Group("engines", "what the native engine costs before it does anything", (row,))
     links: Curve = []
     tables: Curve = []
     for size in sizes:
@@ -76,7 +74,7 @@ def run(directory: Path, quick: bool) -> Iterator[Group]:
         _remark("one table of relocations", links, cost),
         _remark("relocations of C", code, cost),
         _remark("symbols", tables, cost),
-        f"rtlinker/arrays.py has WORTH_USING = {arrays.WORTH_USING:,}, WORTH_IMPORTING = {arrays.WORTH_IMPORTING:,}",
+        f"rtlinker/engines.py has WORTH_USING = {engines.WORTH_USING:,}, WORTH_PREPARING = {engines.WORTH_PREPARING:,}",
     )
     yield Group("engines", "crossovers on this machine", (), remarks)
 
@@ -92,25 +90,25 @@ def _both(title: str, work: Callable[[str], object], rounds: int) -> Group:
 
 
 def _point(size: int, group: Group) -> tuple[int, float, float]:
-    scalar, array = (row.median or 0.0 for row in group.rows)
-    return size, scalar, array
+    scalar, native = (row.median or 0.0 for row in group.rows)
+    return size, scalar, native
 
 
 def _crossover(curve: Curve, cost: float) -> int | None:
-    """The number of records where arrays, with a fixed cost added, become as fast: a line between measured points.
+    """The number of records where the loops, with a fixed cost added, become as fast: a line between measured points.
 
     The last crossing counts, so that one noisy small table does not decide.
     """
     found = None
-    for (size, scalar, array), (next_size, next_scalar, next_array) in pairwise(curve):
-        lead, next_lead = scalar - array - cost, next_scalar - next_array - cost
+    for (size, scalar, native), (next_size, next_scalar, next_native) in pairwise(curve):
+        lead, next_lead = scalar - native - cost, next_scalar - next_native - cost
         if lead < 0 <= next_lead:
             found = round(size + (next_size - size) * -lead / (next_lead - lead))
     return found
 
 
 def _remark(what: str, curve: Curve, cost: float) -> str:
-    return f"{what}: arrays win from {_said(curve, 0)}, with numpy's import from {_said(curve, cost)}"
+    return f"{what}: the loops win from {_said(curve, 0)}, with getting ready from {_said(curve, cost)}"
 
 
 def _said(curve: Curve, cost: float) -> str:
@@ -118,10 +116,10 @@ def _said(curve: Curve, cost: float) -> str:
     found = _crossover(curve, cost)
     if found is not None:
         return f"{found:,}"
-    size, scalar, array = curve[0]
-    return f"less than {size:,}" if scalar >= array + cost else f"more than {curve[-1][0]:,}"
+    size, scalar, native = curve[0]
+    return f"less than {size:,}" if scalar >= native + cost else f"more than {curve[-1][0]:,}"
 
 
-def _import_time() -> float:
-    result = subprocess.run([sys.executable, "-c", IMPORT], capture_output=True, text=True, check=True, cwd=ROOT)
+def _preparing_time() -> float:
+    result = subprocess.run([sys.executable, "-c", PREPARE], capture_output=True, text=True, check=True, cwd=ROOT)
     return float(result.stdout)

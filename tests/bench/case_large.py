@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,14 +21,13 @@ WAYS = {
 
 
 def run(directory: Path, quick: bool) -> Iterator[Group]:
-    """One group per way of compiling; numpy is imported before, but the scalar engine is measured too."""
-    importlib.import_module("numpy")
+    """One group per way of compiling."""
     count, rounds = (500, 3) if quick else (5000, 11)
     last, source = f"f{count - 1}", inputs.functions(count)
     for number, (title, flags) in enumerate(WAYS.items()):
         path = inputs.compile_c(directory, f"large{number}", source, *flags)
         contenders: list[Contender | Missing] = [
-            Contender("rtlinker", partial(ours.load_and_call, path, last, ARGUMENT), "numpy imported before"),
+            Contender("rtlinker", partial(ours.load_and_call, path, last, ARGUMENT)),
             Contender("rtlinker, scalar engine", partial(ours.link_and_call, path, last, ARGUMENT, "scalar")),
             *peers.llvm(path, last, ARGUMENT, PATIENCE),
             peers.tvm(path, PATIENCE),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,6 @@ ARGUMENT = 3
 
 def run(directory: Path, quick: bool) -> Iterator[Group]:
     """One group per size of object. The columns of time stay empty; the note has the bytes."""
-    importlib.import_module("numpy")
     for count, cycles in ((10, 300), (500, 10)) if quick else ((10, 5000), (2000, 50)):
         path = inputs.compile_c(directory, f"memory{count}", inputs.functions(count), "-fPIC")
         last = f"f{count - 1}"

@@ -1,12 +1,10 @@
-"""One link of HSbase in a fresh process: `python -m tests.bench.hsbase_once before|inside|never COMPANION ... TARGET`.
+"""One link of HSbase in a fresh process: `python -m tests.bench.hsbase_once ENGINE COMPANION ... TARGET`.
 
-The word says whether numpy's import counts: it is imported before the clock starts, its time is added (inside), or it
-is never imported (the scalar engine). Prints milliseconds of load_object, of resolve and of the import where it counts.
+The engine is auto or scalar. Prints milliseconds of load_object and of resolve.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -52,16 +50,11 @@ def timed(linker: Linker, target: Path) -> tuple[float, float]:
     return (loaded - start) * 1e3, (perf_counter() - loaded) * 1e3
 
 
-def main(when: str, names: list[str]) -> None:
+def main(engine: str, names: list[str]) -> None:
     """Print the times."""
     *companions, target = map(Path, names)
-    phony = sys.stdin.read().split()
-    start = perf_counter()
-    if when != "never":
-        importlib.import_module("numpy")
-    imported = (perf_counter() - start) * 1e3
-    linker = prepared(companions, phony, "scalar" if when == "never" else "auto")
-    print(*timed(linker, target), imported if when == "inside" else 0)
+    linker = prepared(companions, sys.stdin.read().split(), engine)
+    print(*timed(linker, target))
 
 
 if __name__ == "__main__":

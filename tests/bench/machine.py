@@ -19,7 +19,7 @@ TOOLS = {
     "tcc": ["tcc", "-v"],
     "ghc": ["ghc", "--numeric-version"],
 }
-PACKAGES = ("numpy", "llvmlite", "apache-tvm-ffi-orcjit")
+PACKAGES = ("llvmlite", "apache-tvm-ffi-orcjit")
 
 
 def facts() -> dict[str, str]:

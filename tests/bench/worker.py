@@ -1,7 +1,7 @@
 """One case in a process of its own: `python -m tests.bench.worker CASE DIRECTORY QUICK`, groups to the
 descriptor that BENCH_RESULTS names.
 
-What one case imports (numpy, LLVM) is then not in another's process, and a peer that crashes takes only its case along.
+What one case imports (LLVM) is then not in another's process, and a peer that crashes takes only its case along.
 """
 
 from __future__ import annotations

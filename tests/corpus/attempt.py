@@ -22,7 +22,7 @@ NEAR, LOW = 0x7F0000000000, 0x40000000
 LIBRARIES = NEAR + (1 << 24)
 """Where the undefined names are: within reach of an image that is near, beyond that of a low one."""
 
-ENGINES = ("scalar", "array")
+ENGINES = ("scalar", "native")
 
 
 class Outcome(NamedTuple):

@@ -18,7 +18,7 @@ INTRODUCTION = """\
 
 The archives that come with gcc, glibc and GHC hold what compilers and hand-written assembler really make. `make corpus`
 links each of their members alone, at a pretended address and with a pretended address for every name that the member
-leaves undefined, and counts how many are accepted. With `--engines` each is linked by the scalar and by the array
+leaves undefined, and counts how many are accepted. With `--engines` each is linked by the scalar and by the native
 engine, and the bytes must be equal. `make corpus ARGS="FILE ..."` takes any other archives, objects or linker scripts.
 tests/real/test_corpus.py does the same with what is installed: a refusal that is not named below fails it.
 

@@ -54,7 +54,7 @@ MODELS = [
 
 @pytest.mark.parametrize(("flags", "address"), MODELS)
 @pytest.mark.parametrize("optimise", ["-O0", "-O2"])
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_every_byte_of_a_code_model_is_lds(tmp_path, flags, address, optimise, engine):
     source, object = tmp_path / "model.c", tmp_path / "model.o"
     source.write_text(C_SOURCE)
@@ -104,7 +104,7 @@ def write_sites(path, rule):
 
 
 @pytest.mark.parametrize("rule", STATIC, ids=lambda rule: rule.name)
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_every_site_of_a_rule_is_lds(tmp_path, rule, engine):
     if rule.number in {39, 40}:
         pytest.skip("expected: GNU ld no longer knows the deprecated numbers")

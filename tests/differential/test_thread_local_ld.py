@@ -84,7 +84,7 @@ HELD_AT = {"R_X86_64_TLSGD": 8}
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("optimise", ["-O0", "-O2"])
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_every_site_leads_where_lds_leads(tmp_path, model, optimise, engine):
     path = tmp_path / "thread.o"
     (tmp_path / "thread.c").write_text(SOURCE)

@@ -108,7 +108,7 @@ def test_an_extended_index_that_is_not_there_is_refused(in_child):
 
 
 @pytest.mark.parametrize("value", [17, 1 << 20, (1 << 64) - 8])
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_a_symbol_may_lie_beyond_its_section_as_for_ld(value, engine):
     object = read_object(with_symbol(relocated(), "local", st_value=value), "beyond.o")
     image = link(inputs(object, engine=engine), Pretended(0x7F0000000000))

@@ -71,7 +71,7 @@ def test_a_thread_local_section_aligned_beyond_reason_is_refused(in_child):
 
 
 @pytest.mark.parametrize("rule", [TPOFF32, DTPOFF64, TLSGD, GOTTPOFF, 21, 18, 34])
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_a_variable_of_a_discarded_group_has_no_place(in_child, rule, engine):
     def grouped():
         writer, _ = writer_of_add()

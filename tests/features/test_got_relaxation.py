@@ -94,7 +94,7 @@ def test_a_far_target_is_reached_through_the_slot(compile, in_child):
     assert in_child(call) == (b"\xff\x25", 3)
 
 
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 @pytest.mark.parametrize("before", [0, 1])
 def test_bytes_of_the_section_before_are_no_instruction_of_the_site(compile, in_child, before, engine):
     path = compile(

@@ -26,7 +26,7 @@ FLAGS = ["-fPIC", "-fPIE", "-fno-pic", "-fPIC -fno-plt", "-mcmodel=large", "-mcm
 
 
 @pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_every_way_to_reach_one_leads_to_what_it_chose(compile, in_child, flags, engine):
     path = compile(SOURCE, flags=flags)
 

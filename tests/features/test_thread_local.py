@@ -79,7 +79,7 @@ def test_every_thread_has_its_own(compile, in_child, model, compiler, load):
     assert in_child(call) == (EXPECTED, EXPECTED, EXPECTED, 3)
 
 
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 @pytest.mark.parametrize("model", MODELS)
 def test_both_engines_find_them(compile, in_child, model, engine):
     paths = [compile(text, flags=MODELS[model]) for text in (SOURCE, ELSEWHERE)]
@@ -116,7 +116,7 @@ def test_a_block_of_zeroes_from_gnu_as_is_merged(compile, in_child):
     assert in_child(call) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_the_start_of_the_block_has_a_name(compile, in_child, engine):
     source = "static __thread int a = 1, b = 2; int f(void) { return 10 * ++a + ++b; }"
     path = compile(source, flags="-fPIC -O2 -mtls-dialect=gnu2")

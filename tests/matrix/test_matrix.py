@@ -24,7 +24,7 @@ def built(request, tmp_path_factory):
 
     What a link imports is imported here once, and not by each of several hundred children.
     """
-    for name in ("rtlinker.api", "rtlinker.link.relocate", "rtlinker.link.relocate_bulk", "rtlinker.live.install"):
+    for name in ("rtlinker.api", "rtlinker.link.relocate", "rtlinker.link.native", "rtlinker.live.install"):
         importlib.import_module(name)
     wanted = {
         item.callspec.params["row"].name: item.callspec.params["row"]
@@ -58,7 +58,7 @@ def with_engine(engine, objects):
 @pytest.mark.parametrize("row", WORKING, ids=lambda row: row.name)
 def test_it_works_again_after_an_unload_with_each_engine(built, in_child, row):
     def lives():
-        return [with_engine(engine, built[row.name][0]) for engine in ("scalar", "array", "scalar")]
+        return [with_engine(engine, built[row.name][0]) for engine in ("scalar", "native", "scalar")]
 
     assert in_child(lives) == [1, 1, 1]
 

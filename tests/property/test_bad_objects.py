@@ -63,7 +63,7 @@ def attempt(data, engine="scalar"):
 
 def test_the_valid_object_links(valid):
     assert attempt(valid) is None
-    assert attempt(valid, "array") is None
+    assert attempt(valid, "native") is None
 
 
 def test_every_truncation_is_refused(valid):
@@ -80,7 +80,7 @@ def test_any_bytes_changed_end_in_a_result_or_an_error_of_ours(valid, data):
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(mutant) - 1))
         mutant[at] = data.draw(st.integers(0, 255))
-    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "array"])))
+    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "native"])))
 
 
 @given(st.data())
@@ -98,7 +98,7 @@ def test_any_section_header_field_changed_ends_in_a_result_or_an_error_of_ours(v
     )
     at = table + 64 * section + offset
     mutant[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, "little")
-    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "array"])))
+    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "native"])))
 
 
 @given(st.data())
@@ -111,4 +111,4 @@ def test_any_table_record_changed_ends_in_a_result_or_an_error_of_ours(valid, da
     mutant = bytearray(valid)
     at = start + data.draw(st.integers(0, size // 4 - 1)) * 4
     mutant[at : at + 4] = data.draw(st.one_of(st.integers(0, 64), st.integers(0, (1 << 32) - 1))).to_bytes(4, "little")
-    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "array"])))
+    attempt(bytes(mutant), data.draw(st.sampled_from(["scalar", "native"])))

@@ -25,7 +25,7 @@ one: .quad 1
 """
 
 
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_thread_local_are_those_that_are_wanted_and_unique_those_that_are_defined(compile, engine):
     object = read_object(compile(SOURCE, "asm").read_bytes(), "a.o")
     index = index_symbols(object, engine)
@@ -33,7 +33,7 @@ def test_thread_local_are_those_that_are_wanted_and_unique_those_that_are_define
     assert [object.symbols.name(at) for at in index.uniques] == ["one"]
 
 
-@pytest.mark.parametrize("engine", ["scalar", "array"])
+@pytest.mark.parametrize("engine", ["scalar", "native"])
 def test_a_default_version_answers_to_the_plain_name_unless_the_object_defines_that(compile, engine):
     object = read_object(compile(SOURCE, "asm").read_bytes(), "a.o")
     defined = index_symbols(object, engine).defined

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from rtlinker.x86_64 import rescue, startup
+from rtlinker.x86_64 import kernels, name_kernels, rescue, startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,16 @@ BYTES = {
     "prologue": (list(startup.PROLOGUE), startup.BEFORE, ""),
     "epilogue": (list(startup.EPILOGUE), startup.AFTER, ""),
     "padding": ([startup.PADDING], startup.PADDING[0], ""),
+    **{
+        name: ([(bytes.fromhex(code), text) for code, text in lines], wanted, "")
+        for name, lines, wanted in (
+            ("place", kernels.PLACE, kernels.PLACE_CODE),
+            ("scan", kernels.SCAN, kernels.SCAN_CODE),
+            ("relocate", kernels.RELOCATE, kernels.RELOCATE_CODE),
+            ("hash", name_kernels.HASH, name_kernels.HASH_CODE),
+            ("find", name_kernels.FIND, name_kernels.FIND_CODE),
+        )
+    },
 }
 
 
