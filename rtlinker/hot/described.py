@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rtlinker.bind.ctype import VOID, FunctionType, Parameter
+from rtlinker.bind.ctype import VOID, Base, FunctionType, Parameter, plain, size_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,3 +42,10 @@ def _reachable_of(version: Version) -> dict[str, CType]:
     for program in version.programs.values():
         types += [variable.type for variable in program.variables if variable.located]
     return reachable_records(FunctionType(VOID, tuple([Parameter(None, ctype) for ctype in types])))
+
+
+def passing(ctype: FunctionType) -> tuple[object, ...]:
+    """How a call passes each value: in what sort of register, of what size. A pointer is as good as its number."""
+    types = [plain(each) for each in (ctype.result, *(parameter.type for parameter in ctype.parameters))]
+    sorts = [isinstance(each, Base) and each.encoding in {"float", "complex"} for each in types]
+    return (ctype.variadic, *zip(sorts, [size_of(each) for each in types]))

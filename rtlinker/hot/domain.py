@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from rtlinker.host.memory import Reservation
+    from rtlinker.hot.calls import HotFunction
     from rtlinker.hot.module import Module
     from rtlinker.hot.version import Version
 
@@ -44,6 +45,8 @@ class Domain:
         self.numbers: dict[str, int] = {}
         self.retired: list[Retired] = []
         self.closing: list[Module] = []
+        self.later: dict[int, tuple[HotFunction, str]] = {}
+        """Entries of functions that are gone, whose last calls have not returned: then they lead to the text."""
         self._traps: list[tuple[Reservation, tuple[int, ...]]] = []
         self.opening: list[Callable[[], None]] = []
         """What lets calls go on that wait for a reload."""
@@ -111,6 +114,8 @@ class Domain:
             for number, name in version.renewed.items()
             if start <= self.entries.target(number) < end
         }
+        for number in [number for number in self.later if start <= self.entries.target(number) < end]:
+            lost[number] = self.later.pop(number)[1]
         if lost:
             self.switch(self.traps(lost))
 
@@ -126,6 +131,12 @@ class Domain:
 
     def settle_tables(self) -> None:
         """Let go of tables that no call can be reading."""
+        running = {id(mark[0]) for mark in list(self.calls.running.values())}
+        done = {number: text for number, (handle, text) in self.later.items() if id(handle) not in running}
+        if done:
+            for number in done:
+                del self.later[number]
+            self.switch(self.traps(done))
         if not self.retired:
             return
         marks = [mark[1] for mark in list(self.calls.running.values())]

@@ -36,7 +36,6 @@ class Entries:
         self._word = ctypes.c_uint64()
         self._pages: tuple[dict[int, Reservation], dict[int, Reservation]] = {}, {}
         self._taken = 0
-        self._free: list[int] = []
         self.nowhere = 0
         self._outgrown: list[Table] = []
         self._table: Table = self._new_table(IN_PAGE)
@@ -48,10 +47,6 @@ class Entries:
 
     def take(self, undo: UndoStack) -> int:
         """A number that nobody has; undoing gives it back, and the page with it if that was made for it."""
-        if self._free:
-            number = self._free.pop()
-            undo.push(lambda: self._free.append(number))
-            return number
         number = self._taken
         undo.push(lambda: self._give_back(number))
         self._taken += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.hot.calls import HotFunction, closed
+from rtlinker.hot.described import passing
 from rtlinker.hot.errors import SymbolRemovedError
 from rtlinker.hot.state import ModuleState
 from rtlinker.live.collect import LOCK
@@ -58,7 +59,7 @@ class ModuleNames(ModuleState):
         from rtlinker.bind.ctype import declare
         from rtlinker.errors import SignatureError
 
-        if _passing(wanted) != _passing(declared):
+        if passing(wanted) != passing(declared):
             headline = f"prototype does not fit {symbol}"[:72]
             raise SignatureError(headline, declare(wanted, symbol), f"it was compiled as {declare(declared, symbol)}")
 
@@ -143,15 +144,6 @@ class ModuleNames(ModuleState):
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(name for name in self.names() if name.isidentifier())})
-
-
-def _passing(ctype: FunctionType) -> tuple[object, ...]:
-    """How a call passes each value: in what sort of register, of what size. A pointer is as good as its number."""
-    from rtlinker.bind.ctype import Base, plain, size_of
-
-    types = [plain(each) for each in (ctype.result, *(parameter.type for parameter in ctype.parameters))]
-    sorts = [isinstance(each, Base) and each.encoding in {"float", "complex"} for each in types]
-    return (ctype.variadic, *zip(sorts, [size_of(each) for each in types]))
 
 
 def _thread_local(version: Version, definition: Definition) -> Callable[[], int]:

@@ -49,6 +49,9 @@ class Signatures:
                 continue
             was, now = before.get(name), after.get(name)
             if was is None or now is None:
+                if now is not None and not module.fits_by_hand(name, now.type):
+                    refused.append(now.name)
+                    rows += [("typed", module.handles[name].prototype), ("now", declare(now.type, now.name))]
                 self._findings.cannot_tell(name, "function")
                 continue
             from rtlinker.bind.abi import signature_changes

@@ -8,7 +8,7 @@ from time import monotonic
 from rtlinker.errors import LinkError
 from rtlinker.hot import retire
 from rtlinker.hot.calls import HotFunction, closed, removed, stale
-from rtlinker.hot.described import functions_by_symbol
+from rtlinker.hot.described import functions_by_symbol, passing
 from rtlinker.hot.errors import NotPurgedError, StickyError
 from rtlinker.hot.migrating import call_text
 from rtlinker.hot.rebinding import rebind_registrations
@@ -188,6 +188,12 @@ class ModuleState:
     def _typed_by_hand(self) -> set[str]:
         found: set[str] = self.__dict__.setdefault("_by_hand", set())
         return found
+
+    def fits_by_hand(self, name: str, declared: FunctionType) -> bool:
+        """Whether a handle that was typed by hand passes its values as the function takes them."""
+        if name not in self._typed_by_hand or name not in self.handles or not declared.prototyped:
+            return True
+        return passing(self.handles[name].ctype) == passing(declared)
 
     def refuse_all(self) -> None:
         """Let every handle say that the module was closed."""

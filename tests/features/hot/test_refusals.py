@@ -487,3 +487,29 @@ def test_prepare_says_what_a_reload_would_do_and_does_nothing(compile, in_child)
         )
 
     assert in_child(run) == (2, ("f",), ("h",), ("g",), ("a",), ("b",), True, 1)
+
+
+def test_a_prototype_given_by_hand_is_checked_when_debug_information_comes(compile, in_child):
+    first = compile("int f(int a) { return a; }", flags="-g0")
+    second = compile("long f(long a, double b) { return a + b; }")
+
+    def run():
+        module = hot.load(first)
+        handle = module.function("f", "int(int)")
+        error, _ = refused(module, second)
+        return type(error).__name__, "int f(int)" in str(error), handle(3)
+
+    assert in_child(run) == ("IncompatibleSignatureError", True, 3)
+
+
+def test_a_call_of_a_function_that_is_removed_meanwhile_ends_in_the_old_one(compile, in_child):
+    first = compile("void hook(void); int gone(void) { hook(); return 7; } int f(void) { return 1; }")
+    second = compile("int f(void) { return 2; }")
+
+    def run():
+        module = hot.load(first, symbols={"hook": (lambda: module.reload(second, allow=["gone"]), "void(void)")})
+        last = module.gone()
+        hot.domain.sweep()
+        return last, module.f(), hot.domain.later
+
+    assert in_child(run) == (7, 2, {})
