@@ -123,23 +123,10 @@ def lay_out(resolution: Resolution, demand: Demand, outside: Outside = EVERYTHIN
     size = cursor.at or PAGE
     cursor.bounds["(image)"] = 0, cursor.segments[-2].offset + cursor.segments[-2].size
     return Layout(
-        tuple(cursor.sections),
-        cursor.commons,
-        made.slots,
-        made.stubs,
-        made.mirrors,
-        made.got,
-        made.dso_handle,
-        cursor.bounds,
-        tuple(cursor.segments),
-        align_up(size, PAGE),
-        cursor.align,
-        cursor.segments[-1].offset,
-        made.ifuncs,
-        made.block,
-        made.template,
-        made.thread_slots,
-    )
+        tuple(cursor.sections), cursor.commons, made.slots, made.stubs, made.mirrors, made.got, made.dso_handle,
+        cursor.bounds, tuple(cursor.segments), align_up(size, PAGE), cursor.align, cursor.segments[-1].offset,
+        made.ifuncs, made.block, made.template, made.thread_slots,
+    )  # fmt: skip
 
 
 def _commons(resolution: Resolution, segment: str) -> list[Common]:
