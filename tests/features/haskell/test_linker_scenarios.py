@@ -95,3 +95,41 @@ haskell = Runtime("shared")
 print(haskell.load("Own.o", "own.o").own(-5), ctypes.CDLL(None).labs(-5))
 """
     assert python(BEGIN + program, tmp_path).stdout == "995 5\n"
+
+
+SLOT = """
+module Slot where
+import Data.IORef
+import System.IO.Unsafe
+slot :: IORef (Int -> Int)
+slot = unsafePerformIO (newIORef id)
+{-# NOINLINE slot #-}
+chosen :: Int -> Int
+chosen = unsafePerformIO (readIORef slot)
+{-# NOINLINE chosen #-}
+store :: (Int -> Int) -> IO ()
+store = writeIORef slot
+clear :: IO ()
+clear = writeIORef slot id
+call :: Int -> Int
+call n = chosen n
+"""
+
+
+@pytest.mark.parametrize("kind", ["shared", "static"])
+def test_a_constant_of_one_module_keeps_the_function_of_another_that_it_evaluated_to(tmp_path, kind):
+    """No word of the heap leads there, and no name was linked: only the constant itself does."""
+    ghc(tmp_path, SLOT)
+    ghc(tmp_path, "module Plug where\nplug :: Int -> Int\nplug n = n * 1000\n")
+    program = f"""
+haskell = Runtime({kind!r})
+slot, plug = haskell.load("Slot.o"), haskell.load("Plug.o")
+slot.store(plug.plug)
+print(slot.call(2))
+slot.clear()
+plug.unload()
+print(len(haskell.kept), slot.call(3))
+slot.unload()
+print(haskell.kept)
+"""
+    assert python(BEGIN + program, tmp_path).stdout == "2000\n1 3000\n()\n"
