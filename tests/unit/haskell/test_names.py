@@ -81,3 +81,8 @@ def test_every_closure_of_base_is_understood():
 def test_a_name_shows_its_parts():
     assert str(parse_symbol("base_GHCziBase_zlzg_info")) == "(<>) of the module GHC.Base in the package base"
     assert parse_symbol("base_SystemziIO_putStrLn_closure").qualified == "System.IO.putStrLn"
+
+
+@pytest.mark.parametrize("text", ["Z1000T", "Z99999H", "z110000U", "z0ffffffffU"])
+def test_a_code_for_what_cannot_be_stands_for_itself(text):
+    assert decode(text) == text

@@ -50,3 +50,25 @@ def test_what_ghc_adds_to_a_program_is_left_out(tmp_path):
     found = read(ghc(tmp_path, "module Main where\nmain :: IO ()\nmain = pure ()\n"))
     assert found.modules == ("Main",)
     assert [name.qualified for name, _ in found.closures] == ["Main.main"]
+
+
+CLOSURE = ".data\n.globl Test_f_closure\nTest_f_closure: .quad 0\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "static"),
+    [
+        ("lea base_GHCziBase_id_closure(%rip), %rax", True),
+        ("mov base_GHCziBase_id_closure@GOTPCREL(%rip), %rax", False),
+        ("jmp base_GHCziBase_id_info@PLT", False),
+        ("lea own(%rip), %rax\n.globl own\nown: ret", False),
+        ("mov $base_GHCziBase_id_closure, %eax", True),
+    ],
+)
+def test_what_must_be_within_reach_or_in_32_bits_makes_code_static(compile, code, static):
+    assert read(compile(f"{CLOSURE}.text\n{code}\n", "asm")).static is static
+
+
+@pytest.mark.parametrize("line", [".quad CCCS", ".quad CCS_DONT_CARE", ".globl Test_f_cc\nTest_f_cc: .quad 0", ""])
+def test_any_name_of_the_profiler_makes_code_profiled(compile, line):
+    assert read(compile(f"{CLOSURE}{line}\n", "asm")).profiled is bool(line)

@@ -106,3 +106,17 @@ def test_a_program_that_is_no_ghc_is_named(tmp_path, monkeypatch, said):
     with pytest.raises(LinkError, match="ghc does not answer") as caught:
         find_packages()
     assert ("program", str(program)) in caught.value.facts
+
+
+def test_of_one_package_in_two_databases_the_first_of_the_path_counts(monkeypatch, tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "own.conf").write_text(f"name: own\nid: own-same\nversion: {version}\n")
+    for order in ("12", "21"):
+        monkeypatch.setenv("GHC_PACKAGE_PATH", ":".join(str(tmp_path / version) for version in order))
+        assert find_packages().by_id["own-same"].version == order[0]
+
+
+def test_versions_are_compared_as_numbers():
+    versions = [package.numbers for package in find_packages().by_id.values() if package.name == "text"]
+    assert versions == [(1, 2, 5, 0)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rtlinker.haskell import snapshot
 from rtlinker.haskell.objects import read_haskell_file
 from rtlinker.haskell.snapshot import Snapshot, interfaces_of
 from tests.support.compile import run
@@ -45,3 +46,12 @@ def test_what_an_interface_said_stays_known_when_the_file_changes(tmp_path):
     (second,) = Snapshot.of(found).interfaces("ghc")
     assert [each.exports["one"].name for each in (first, second)] == ["Int", "Word"]
     assert before.interfaces("no such program") == (first,)
+
+
+def test_only_the_newest_interfaces_are_known(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "KNOWN", 2)
+    path = ghc(tmp_path, MODULE)
+    for kind in ("Int", "Word", "Double"):
+        ghc(tmp_path, MODULE.replace("Int", kind))
+        Snapshot.of(read_haskell_file(str(path)).objects).interfaces("ghc")
+    assert len(snapshot._known) == 2
