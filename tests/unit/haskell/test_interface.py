@@ -166,3 +166,9 @@ def test_without_a_ghc_the_error_says_so(tmp_path):
     with pytest.raises(UnsupportedError, match="need ghc") as caught:
         load_interface(path, ghc=str(tmp_path / "no-ghc"))
     assert "signature as text" in (caught.value.hint or "")
+
+
+def test_a_newtype_of_a_recursive_one_is_seen_through_down_to_it(tmp_path):
+    source = "module Loops where\nnewtype Outer = Outer Loop\nnewtype Loop = Loop [Loop]\nf :: Outer -> Int\nf _ = 1\n"
+    interface = load_interface(ghc(tmp_path, source).with_suffix(".hi"))
+    assert write(represented(exported_type(interface, "f"), [interface])) == "Loops.Loop -> Int"
