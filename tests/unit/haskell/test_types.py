@@ -123,3 +123,7 @@ def test_variables_are_replaced_with_their_arguments():
     kind = substitute(parse_type("f a -> [a]"), {"f": TypeCon("Maybe"), "a": TypeCon("Int")})
     assert write(kind) == "Maybe Int -> [Int]"
     assert variables_of(parse_type("b -> f a -> b")) == ("b", "a", "f")
+
+
+def test_a_forall_that_binds_nothing_is_none():
+    assert parse_type("forall. Int -> Int") == parse_type("Int -> Int")
