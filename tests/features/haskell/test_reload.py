@@ -145,6 +145,23 @@ print(runtime.kept)
     assert told == "3\n21 ()\n()\n"
 
 
+def test_an_importers_importer_calls_the_new_code_too(tmp_path):
+    told = ended(
+        tmp_path,
+        IMPORTS,
+        """
+third = "module Third where\\nimport Second\\nthree :: Int -> Int\\nthree = two . two\\n"
+compile("Third", third, "-dynamic")
+used, _, module = [runtime.load(name) for name in ("First.o", "Second.o", "Third.o")]
+print(module.three(1))
+compile("First", first.replace("STEP", "10"), "-dynamic")
+used.reload()
+print(module.three(1), runtime.kept)
+""",
+    )
+    assert told == "5\n41 ()\n"
+
+
 def test_an_importer_that_inlined_what_changed_must_be_compiled_again(tmp_path):
     told = ended(
         tmp_path,

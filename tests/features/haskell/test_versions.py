@@ -99,6 +99,16 @@ print(bytes(codes("ß")))
     assert told.endswith(f"{'ß'.encode()}\n")
 
 
+def test_the_version_that_is_there_counts_and_not_the_newest(tmp_path, monkeypatch):
+    ghc(tmp_path, OTHER)
+    installed(tmp_path, monkeypatch, "2.0.9")
+    program = """
+from rtlinker.haskell import Runtime
+print(Runtime().load("Other.o").other("aß€\U0001f600"))
+"""
+    assert python(program, tmp_path).stdout == "4\n"
+
+
 @pytest.mark.parametrize("version", ["3.1", "0.9"])
 def test_values_of_an_unknown_version_are_refused(tmp_path, monkeypatch, version):
     unit = installed(tmp_path, monkeypatch, version)
