@@ -42,7 +42,7 @@ def ghc(directory: Path, source: str = GREETING, *flags: str, object: str | None
 def python(source: str, directory: Path, seconds: int = 120) -> Finished:
     """A Python program run in a directory, which must succeed; what it wrote."""
     __tracebackhide__ = True
-    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONFAULTHANDLER": "1"}
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "PYTHONFAULTHANDLER": "1", "PYTHONUNBUFFERED": ""}
     command = [sys.executable, "-c", textwrap.dedent(source)]
     ran = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, text=True, timeout=seconds, check=False

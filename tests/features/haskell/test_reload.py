@@ -287,3 +287,18 @@ for _ in range(3):
         print(type(error).__name__, (lookup("which"), len(linker.images)) == before)
 """
     assert run_python(BOOT + program, kind, good, bad) == "CrashError True\n" * 3
+
+
+def test_a_reload_of_files_that_are_the_same_changes_nothing(tmp_path):
+    told = ended(
+        tmp_path,
+        IMPORTS,
+        """
+module = runtime.load("First.o")
+images = [*module.linker.images]
+os.utime("First.o")
+module.reload()
+print(module.linker.images == images, module.one(1))
+""",
+    )
+    assert told == "True 2\n"
