@@ -11,8 +11,8 @@ import ctypes
 from _thread import allocate_lock, get_ident
 from time import monotonic
 
-from rtlinker.bind.ctype import UNSIGNED_CHAR, Array, Record, plain
-from rtlinker.errors import ReloadError
+from rtlinker.bind.ctype import UNSIGNED_CHAR, Array, Base, Pointer, Record, plain, size_of
+from rtlinker.errors import ReloadError, SignatureError
 from rtlinker.hot.errors import StillInUseError
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from rtlinker.bind.call import Data
+    from rtlinker.bind.ctype import CType
     from rtlinker.hot.carry import Placed
     from rtlinker.hot.check import Check
     from rtlinker.hot.domain import Domain
@@ -30,24 +31,54 @@ if TYPE_CHECKING:
 def by_name(old: Data, new: Data) -> None:
     """A migration that copies every field which both have under one name; what is new keeps its initial value.
 
-    Raises SignatureError for a field whose old value does not fit its new type.
+    Elements of arrays are copied by their number, pointers as they are. Raises SignatureError for a value that does not
+    fit its new type, an array that has become shorter, and a union that changed.
     """
-    _copy(old.value, new.value, old.ctype, new.ctype)
+    was, now = plain(old.ctype), plain(new.ctype)
+    if isinstance(was, Record) and isinstance(now, Record):
+        _copy_record(old, new, was, now)
+    elif isinstance(was, Array) and isinstance(now, Array):
+        _copy_array(old, new, was, now)
+    elif isinstance(was, Pointer) and isinstance(now, Pointer):
+        ctypes.memmove(new.address, old.address, 8)
+    else:
+        new.value = old.value
 
 
-def _copy(old: object, new: object, was: object, now: object) -> None:
-    was, now = plain(was), plain(now)  # type: ignore[arg-type]
-    assert isinstance(was, Record)
-    assert isinstance(now, Record)
+def _copy_record(old: Data, new: Data, was: Record, now: Record) -> None:
+    if "union" in {was.kind, now.kind}:
+        from rtlinker.bind.abi import layout_changes
+
+        if was.kind != now.kind or layout_changes(was, now):
+            raise SignatureError("a union changed", new.__doc__ or "", "copy what is alive in it yourself")
+        ctypes.memmove(new.address, old.address, old.size or 0)
+        return
     for name, member in now.by_name.items():
         known = was.by_name.get(name)
         if known is None:
             continue
-        if isinstance(plain(member.type), Record) and isinstance(plain(known.type), Record):
-            _copy(getattr(old, name), getattr(new, name), known.type, member.type)
+        if member.bit_size is not None or known.bit_size is not None:
+            setattr(new.value, name, getattr(old.value, name))
         else:
-            value = getattr(old, name)
-            setattr(new, name, list(value) if isinstance(plain(member.type), Array) else value)
+            by_name(_part(old, known.type, known.offset, name), _part(new, member.type, member.offset, name))
+
+
+def _copy_array(old: Data, new: Data, was: Array, now: Array) -> None:
+    if (was.count or 0) > (now.count or 0):
+        raise SignatureError("an array became shorter", new.__doc__ or "", f"it had {was.count} elements")
+    before, after = size_of(was.element) or 0, size_of(now.element) or 0
+    if plain(was.element) == plain(now.element) and isinstance(plain(was.element), Base):
+        ctypes.memmove(new.address, old.address, old.size or 0)
+        return
+    for at in range(was.count or 0):
+        name = f"{new.__name__}[{at}]"
+        by_name(_part(old, was.element, at * before, name), _part(new, now.element, at * after, name))
+
+
+def _part(whole: Data, ctype: CType, offset: int, name: str) -> Data:
+    from rtlinker.bind.call import Data
+
+    return Data(whole.address + offset, plain(ctype), name, whole.owner)
 
 
 def migrate_all(domain: Domain, checks: Sequence[Check], undo: UndoStack, timeout: float) -> None:

@@ -1,0 +1,1 @@
+long fee(long amount);

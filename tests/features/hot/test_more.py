@@ -1,0 +1,211 @@
+"""What one reload alone does not show: longjmp, rollbacks, removals under way, a class's identity (T12, T20, T32, T38)."""
+
+import threading
+
+import pytest
+
+import rtlinker
+from rtlinker import hot
+from tests.support.hot import Worker, purge_all
+
+JUMPS = """
+#include <setjmp.h>
+void hook(void);
+void leave(jmp_buf place, int value);
+static jmp_buf place;
+int enter(int how) {{ int seen = setjmp(place); if (seen) return seen + {0}000; hook(); leave(place, how); return -1; }}
+"""
+LEAVES = "#include <setjmp.h>\nvoid leave(jmp_buf place, int value) {{ longjmp(place, value + {0}); }}"
+
+
+def test_longjmp_leaves_new_frames_into_old_ones_and_the_call_is_over(compile, in_child):
+    files = [(compile(JUMPS.format(n)), compile(LEAVES.format(10 * n))) for n in (1, 2)]
+
+    def run():
+        def hook():
+            if module.version == 1:
+                module.reload(*files[1])
+
+        module = hot.load(*files[0], symbols={"hook": (hook, "void(void)")})
+        seen = module.enter(3), module.enter(3)
+        return seen, hot.domain.calls.running, purge_all(module), module.enter(4)
+
+    assert in_child(run) == ((1023, 2023), {}, True, 2024)
+
+
+def test_a_rollback_runs_the_version_before_with_the_state_of_now(compile, in_child):
+    source = "int n; int f(void) {{ return {0}00 + ++n; }} {1}"
+    paths = [compile(source.format(*each), flags="-fdata-sections") for each in ((1, ""), (2, "int new(void) { return 5; }"))]
+
+    def run():
+        module = hot.load(paths[0])
+        seen = [module.f()]
+        module.reload(paths[1])
+        seen.append(module.f())
+        handle = module.new
+        report = module.rollback()
+        seen.append(module.f())
+        try:
+            handle()
+        except hot.SymbolRemovedError as error:
+            removed = error.name
+        return seen, report.version, module.version, removed, module.running()
+
+    assert in_child(run) == ([101, 202, 103], 1, 1, "new", {"f": 1})
+
+
+def test_there_is_no_rollback_to_a_version_that_was_freed(compile, in_child):
+    paths = [compile(f"int f(void) {{ return {number}; }}") for number in (1, 2)]
+
+    def run():
+        module = hot.load(paths[0])
+        refused = []
+        for path in (None, paths[1]):
+            if path is not None:
+                module.reload(path)
+                module.purge()
+            try:
+                module.rollback()
+            except rtlinker.ReloadError as error:
+                refused.append((error.stage, dict(error.facts)["reason"]))
+        return refused, module.f(), module.version
+
+    assert in_child(run) == ([("rollback", "there was none"), ("rollback", "it was freed")], 2, 2)
+
+
+SORT = """
+#include <stdlib.h>
+void pause_here(void);
+{0}
+int sorted(void) {{ int n[4] = {{ 3, 1, 2, 0 }}; {1} return n[0] * 1000 + n[1] * 100 + n[2] * 10 + n[3]; }}
+"""
+COMPARE = "int cmp(const void *a, const void *b) { pause_here(); return *(const int *)a - *(const int *)b; }"
+
+
+def test_a_sort_goes_on_with_a_comparison_that_was_removed_meanwhile_or_the_removal_is_refused(compile, in_child):
+    first = compile(SORT.format(COMPARE, "qsort(n, 4, sizeof *n, cmp);"))
+    static = compile(SORT.format("static " + COMPARE, "qsort(n, 4, sizeof *n, cmp);"))
+    second = compile(SORT.format("", ""))
+    gone = compile("int other(void) { return 1; }")
+
+    def run():
+        found = []
+        for path, new in ((static, second), (first, gone)):
+            inside, go_on = threading.Event(), threading.Event()
+
+            def pause(inside=inside, go_on=go_on):
+                inside.set()
+                go_on.wait(30)
+
+            module = hot.load(path, symbols={"pause_here": (pause, "void(void)")})
+            worker = Worker(module.sorted)
+            inside.wait(30)
+            try:
+                module.reload(new)
+                found.append(module.sorted())
+            except hot.RemovedError as error:
+                found.append("in sorted()" in str(error))
+            go_on.set()
+            found.append(worker.wait())
+        return found
+
+    assert in_child(run) == [3120, 123, True, 123]
+
+
+KIND = """
+#include <typeinfo>
+struct Base {{ virtual int value(); virtual ~Base(); }};
+struct Derived : Base {{ int value() override; }};
+int Base::value() {{ return {0}; }} Base::~Base() {{}} int Derived::value() {{ return 10 * {0}; }}
+extern "C" Base *make() {{ return new Derived; }}
+extern "C" int kinds(Base *base, Base *other) {{
+    return (typeid(*base) == typeid(*other)) + 2 * (dynamic_cast<Derived *>(base) != nullptr) + 4 * (base->value() == {0} * 10);
+}}
+"""
+
+
+def test_objects_of_two_versions_are_of_one_class(compile, in_child):
+    paths = [compile(KIND.format(number), "c++", flags="-fdata-sections") for number in (1, 2, 3)]
+
+    def run():
+        module = hot.load(paths[0])
+        make = module.function("make", "unsigned long(void)")
+        kinds = module.function("kinds", "int(unsigned long, unsigned long)")
+        old = make()
+        seen = []
+        for path in paths[1:]:
+            module.reload(path)
+            seen.append(kinds(old, make()))
+        return seen
+
+    assert in_child(run) == [7, 7]
+
+
+def test_an_address_beyond_reach_is_refused_and_nothing_of_the_set_is_seen(compile, in_child):
+    first = [compile(f"int {name}(void) {{ return 1; }}", name=f"{name}1.o") for name in ("a", "b")]
+    second = [
+        compile("int a(void) { return 2; }", name="a2.o"),
+        compile('__asm__(".globl b; .type b, @function; b: mov far_away, %eax; ret; .size b, .-b");', name="b2.o"),
+    ]
+
+    def run():
+        modules = [hot.load(path, name=name, symbols={"far_away": 1 << 40}) for path, name in zip(first, "ab")]
+        for module, path in zip(modules, second):
+            module.paths = (path,)
+        try:
+            hot.reload(*modules)
+        except rtlinker.RelocationOverflowError as error:
+            return error.target, [module.version for module in modules], modules[0].a(), modules[1].b()
+
+    target, versions, a, b = in_child(run)
+    assert (versions, a, b) == ([1, 1], 1, 1)
+    assert "far_away" in target
+
+
+BY_NAME = [
+    "struct in {{ short x; }}; struct st {{ int a; unsigned bits : 3; char name[8]; int many[2]; struct in inner[2]; void *self; }};"
+    "struct st state = {{ 1, 5, \"name\", {{ 7, 8 }}, {{ {{ 3 }}, {{ 4 }} }}, &state }}; int count = 70000; struct st both[2];{0}",
+    "struct in {{ long y; long x; }}; struct st {{ long new; unsigned bits : 5; char name[16]; int many[3]; struct in inner[3]; long a; void *self; }};"
+    "struct st state = {{ 9 }}; long count; struct st both[3];{0}",
+]  # fmt: skip
+
+
+def test_by_name_copies_fields_in_structs_arrays_and_plain_values(compile, in_child):
+    paths = [compile(source.format(" int f(void) { return 0; }"), flags="-fdata-sections") for source in BY_NAME]
+
+    def run():
+        module = hot.load(paths[0])
+        address = module.address("state")
+        module["both"].value[1].a = 12
+        names = dict.fromkeys(["state", "count", "both"], hot.by_name)
+        module.reload(paths[1], migrate=names, assume_no_live=["st", "in"])
+        state, both = module["state"].value, module["both"].value
+        inner = [(each.y, each.x) for each in state.inner]
+        plain = state.new, state.a, state.bits, state.name, list(state.many), inner
+        word = module["state"].address + 16 * 0
+        return plain, module["count"].value, [each.a for each in both], address != word
+
+    expected = (9, 1, 5, "name", [7, 8, 0], [(0, 3), (0, 4), (0, 0)]), 70000, [0, 12, 0], True
+    assert in_child(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("long state = 1L << 40;", "int state;", "does not fit"),
+        ("int state[3];", "long state[2];", "an array became shorter"),
+        ("union {{ int i; float f; }} state;", "union {{ int i; double d; }} state;", "a union changed"),
+    ],
+)  # fmt: skip
+def test_by_name_refuses_what_does_not_fit(compile, in_child, old, new, reason):
+    first, second = (compile(f"{text.format()} int f(void) {{ return 0; }}", flags="-fdata-sections") for text in (old, new))
+
+    def run():
+        module = hot.load(first)
+        try:
+            module.reload(second, migrate={"state": hot.by_name})
+        except rtlinker.ReloadError as error:
+            return error.stage, reason in str(error), module.version
+        return None
+
+    assert in_child(run) == ("migrate", True, 1)
