@@ -84,6 +84,7 @@ class Module(ModuleNames):
     def soft_purge(self) -> bool:
         """Free all old versions, those kept for a rollback too, if nothing is in them; else leave all, and False."""
         with LOCK:
+            self.domain.settle_tables()
             old = retire.old_versions(self)
             for version in old:
                 version.reasons = retire.reasons(self, version)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from time import monotonic
 
+from rtlinker.hot.linking import FRONT
 from rtlinker.hot.migrating import call_text
 from rtlinker.live.pins import destroying_threads, handled_signals, running_threads, waiting_in
 from rtlinker.live.registrations import registered
@@ -171,7 +172,7 @@ def _search(module: ModuleState, texts: list[Version], bodies: list[Version]) ->
         held = [
             hit
             for hit in hits
-            if start <= hit.value < end and (not local or hit.value - start in local or version.switches)
+            if start + FRONT <= hit.value < end and (not local or hit.value - start in local or version.switches)
         ]
         if held:
             version.reasons = tuple(

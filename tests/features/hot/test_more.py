@@ -97,7 +97,7 @@ def test_a_sort_goes_on_with_a_comparison_that_was_removed_meanwhile_or_the_remo
                 inside.set()
                 go_on.wait(30)
 
-            module = hot.load(path, symbols={"pause_here": (pause, "void(void)")})
+            module = hot.load(path, into=hot.Domain(), symbols={"pause_here": (pause, "void(void)")})
             worker = Worker(module.sorted)
             inside.wait(30)
             try:
