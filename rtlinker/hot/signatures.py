@@ -63,7 +63,7 @@ class Signatures:
             callers = self._callers(module, name, others)
             if self._allowed(name):
                 continue
-            if not callers and self._called_inside(name):
+            if not callers and (self._called_inside(name) or self._called_by_replaced(module, name, others)):
                 self._findings.notes.append(f"{now.name} has another signature now; all its callers are new, too")
                 continue
             refused.append(now.name)
@@ -91,6 +91,15 @@ class Signatures:
         owner = self._old.where[name].object
         indexes = self._old.before.indexes
         return any(name in index.undefined for number, index in enumerate(indexes) if number != owner)
+
+    def _called_by_replaced(self, module: Module, name: str, others: Iterable[Version]) -> bool:
+        """Whether another module refers to it that is replaced in the same reload."""
+        staying = {id(version) for version in others}
+        return any(
+            id(other.current) not in staying and self._uses(other.current, module, name)
+            for other in module.domain.modules
+            if other is not module
+        )
 
     def check_removed(self, module: Module, others: list[Version]) -> None:
         """Raise RemovedError for functions that are gone while somebody refers to them."""

@@ -1,6 +1,7 @@
-"""What one reload alone does not show: longjmp, rollbacks, removals under way, a class's identity (T12, T20, T32, T38)."""
+"""longjmp, rollbacks, removals under way, a class's identity, callers that change along (T9, T12, T20, T32, T38)."""
 
 import threading
+from ctypes import string_at
 
 import pytest
 
@@ -35,7 +36,8 @@ def test_longjmp_leaves_new_frames_into_old_ones_and_the_call_is_over(compile, i
 
 def test_a_rollback_runs_the_version_before_with_the_state_of_now(compile, in_child):
     source = "int n; int f(void) {{ return {0}00 + ++n; }} {1}"
-    paths = [compile(source.format(*each), flags="-fdata-sections") for each in ((1, ""), (2, "int new(void) { return 5; }"))]
+    more = {1: "", 2: "int new(void) { return 5; }"}
+    paths = [compile(source.format(*each), flags="-fdata-sections") for each in more.items()]
 
     def run():
         module = hot.load(paths[0])
@@ -119,7 +121,8 @@ struct Derived : Base {{ int value() override; }};
 int Base::value() {{ return {0}; }} Base::~Base() {{}} int Derived::value() {{ return 10 * {0}; }}
 extern "C" Base *make() {{ return new Derived; }}
 extern "C" int kinds(Base *base, Base *other) {{
-    return (typeid(*base) == typeid(*other)) + 2 * (dynamic_cast<Derived *>(base) != nullptr) + 4 * (base->value() == {0} * 10);
+    int same = typeid(*base) == typeid(*other), derived = dynamic_cast<Derived *>(base) != nullptr;
+    return same + 2 * derived + 4 * (base->value() == {0} * 10);
 }}
 """
 
@@ -163,27 +166,37 @@ def test_an_address_beyond_reach_is_refused_and_nothing_of_the_set_is_seen(compi
 
 
 BY_NAME = [
-    "struct in {{ short x; }}; struct st {{ int a; unsigned bits : 3; char name[8]; int many[2]; struct in inner[2]; void *self; }};"
-    "struct st state = {{ 1, 5, \"name\", {{ 7, 8 }}, {{ {{ 3 }}, {{ 4 }} }}, &state }}; int count = 70000; struct st both[2];{0}",
-    "struct in {{ long y; long x; }}; struct st {{ long new; unsigned bits : 5; char name[16]; int many[3]; struct in inner[3]; long a; void *self; }};"
-    "struct st state = {{ 9 }}; long count; struct st both[3];{0}",
-]  # fmt: skip
+    """
+    struct in { short x; };
+    struct st { int a; unsigned bits : 3; char name[8]; int many[2]; struct in inner[2]; void *self; };
+    struct st state = { 1, 5, "name", { 7, 8 }, { { 3 }, { 4 } }, &state };
+    int count = 70000; struct st both[2]; int f(void) { return 0; }
+    """,
+    """
+    struct in { long y; long x; };
+    struct st {
+        long new; unsigned bits : 5; char name[16]; int many[3]; struct in inner[3]; long a; void *self;
+    };
+    struct st state = { 9 };
+    long count; struct st both[3]; int f(void) { return 0; }
+    """,
+]
 
 
 def test_by_name_copies_fields_in_structs_arrays_and_plain_values(compile, in_child):
-    paths = [compile(source.format(" int f(void) { return 0; }"), flags="-fdata-sections") for source in BY_NAME]
+    paths = [compile(source, flags="-fdata-sections") for source in BY_NAME]
 
     def run():
         module = hot.load(paths[0])
-        address = module.address("state")
+        old = module["state"].address
         module["both"].value[1].a = 12
         names = dict.fromkeys(["state", "count", "both"], hot.by_name)
         module.reload(paths[1], migrate=names, assume_no_live=["st", "in"])
         state, both = module["state"].value, module["both"].value
         inner = [(each.y, each.x) for each in state.inner]
         plain = state.new, state.a, state.bits, state.name, list(state.many), inner
-        word = module["state"].address + 16 * 0
-        return plain, module["count"].value, [each.a for each in both], address != word
+        kept = string_at(module["state"].address + module["state"].size - 8, 8) == old.to_bytes(8, "little")
+        return plain, module["count"].value, [each.a for each in both], kept
 
     expected = (9, 1, 5, "name", [7, 8, 0], [(0, 3), (0, 4), (0, 0)]), 70000, [0, 12, 0], True
     assert in_child(run) == expected
@@ -194,11 +207,13 @@ def test_by_name_copies_fields_in_structs_arrays_and_plain_values(compile, in_ch
     [
         ("long state = 1L << 40;", "int state;", "does not fit"),
         ("int state[3];", "long state[2];", "an array became shorter"),
-        ("union {{ int i; float f; }} state;", "union {{ int i; double d; }} state;", "a union changed"),
+        ("union { int i; float f; } state;", "union { int i; double d; } state;", "a union changed"),
     ],
-)  # fmt: skip
+)
 def test_by_name_refuses_what_does_not_fit(compile, in_child, old, new, reason):
-    first, second = (compile(f"{text.format()} int f(void) {{ return 0; }}", flags="-fdata-sections") for text in (old, new))
+    first, second = (
+        compile(f"{text} int f(void) {{ return 0; }}", flags="-fdata-sections") for text in (old, new)
+    )
 
     def run():
         module = hot.load(first)
@@ -209,3 +224,28 @@ def test_by_name_refuses_what_does_not_fit(compile, in_child, old, new, reason):
         return None
 
     assert in_child(run) == ("migrate", True, 1)
+
+
+def test_a_signature_changes_together_with_the_modules_that_call_it(compile, in_child):
+    prices = [
+        compile(f"{kind} price(void) {{ return {n}; }}", name=f"price{n}.o") for n, kind in ((1, "int"), (2, "long"))
+    ]
+    shops = [
+        compile(f"{kind} price(void); int total(void) {{ return 10 * price(); }}", name=f"shop{kind}.o")
+        for kind in ("int", "long")
+    ]
+
+    def run():
+        price, shop = hot.load(prices[0]), hot.load(shops[0])
+        price.paths = (prices[1],)
+        refused = []
+        for together in ((price,), (price, shop)):  # the shop's file is the one that it was loaded from
+            try:
+                hot.reload(*together)
+            except hot.IncompatibleSignatureError as error:
+                refused.append(shop.name in str(error))
+        shop.paths = (shops[1],)
+        reports = hot.reload(price, shop)
+        return refused, shop.total(), any("all its callers are new" in note for note in reports[0].notes)
+
+    assert in_child(run) == ([True, True], 20, True)
