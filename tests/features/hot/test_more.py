@@ -7,7 +7,7 @@ import pytest
 
 import rtlinker
 from rtlinker import hot
-from tests.support.hot import Worker, purge_all
+from tests.support.hot import LATEST, Worker, purge_all, until
 
 JUMPS = """
 #include <setjmp.h>
@@ -249,3 +249,42 @@ def test_a_signature_changes_together_with_the_modules_that_call_it(compile, in_
         return refused, shop.total(), any("all its callers are new" in note for note in reports[0].notes)
 
     assert in_child(run) == ([True, True], 20, True)
+
+
+SPINS = (
+    LATEST
+    + """
+#include <pthread.h>
+long step(void);
+static volatile int stop, said; static volatile long turns, last; static pthread_t thread;
+static void *work(void *unused) {
+    while (!stop) { last = step(); turns++; if (said) rtl_quiescent(); }
+    return 0;
+}
+void begin(void) { pthread_create(&thread, 0, work, 0); }
+void say(void) { said = 1; }
+void end(void) { stop = 1; pthread_join(thread, 0); }
+long count(void) { return turns; }
+long newest(void) { return last; }
+"""
+)
+
+
+def test_a_thread_that_spins_lets_go_of_old_versions_when_it_says_so(compile, in_child):
+    spins = compile(SPINS, flags="-O2")
+    steps = [compile(f"long step(void) {{ return {number}; }}", name=f"step{number}.o") for number in (1, 2)]
+
+    def run():
+        stepping, spinning = hot.load(steps[0]), hot.load(spins)
+        spinning.begin()
+        until(lambda: spinning.count() > 10)
+        stepping.reload(steps[1])
+        until(lambda: spinning.newest() == 2)
+        spinning.say()
+        purged = purge_all(stepping)
+        seen = spinning.count()
+        until(lambda: spinning.count() > seen + 10)
+        spinning.end()
+        return purged
+
+    assert in_child(run) is True
