@@ -88,20 +88,23 @@ def load(
 ) -> Module:
     """The first version of a module made of objects and archives, as `rtlinker.load` takes them.
 
+    Members of archives join as objects need them; with archives only, all of them do, as of `whole_archives`.
     `name` is what reports call it, the first file's name if not given; `into` is its domain. `self_calls="latest"`
     lets calls within an object reach the newest version, too, where the compiler's flags prove that to be safe.
     `keep` old versions stay for a rollback; with more than `max_retained` in use there are no more reloads.
 
     Raises LinkError subclasses for what cannot be read or linked, OSError for files; the process is then as it was.
     """
-    if not paths:
+    whole_archives = tuple(whole_archives)
+    if not (paths or whole_archives):
         raise TypeError("nothing to load: give at least one object or archive")
     if self_calls not in {"version", "latest"}:
         raise TypeError(f"self_calls must be 'version' or 'latest', not {self_calls!r}")
     settings = Settings(
-        tuple(libraries), dict(symbols or {}), tuple(directories), tuple(whole_archives), self_calls, keep, max_retained
+        tuple(libraries), dict(symbols or {}), tuple(directories), whole_archives, self_calls, keep, max_retained
     )
-    module = _module(paths, name, settings, into or domain)
+    module = _module(paths or whole_archives, name, settings, into or domain)
+    module.paths = paths
     Transaction(module.domain, [(module, paths)], Options()).run()
     return module
 

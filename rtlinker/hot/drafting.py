@@ -31,12 +31,19 @@ def draft(module: Module, paths: Sequence[object], undo: UndoStack) -> Version:
             linker.define(name, *value)
         else:
             linker.define(name, value)
-    contents = [_load(linker, path) for path in paths]
+    whole = all(_is_archive(path) for path in paths)  # nothing would ask for a member
+    contents = [_load(linker, path, whole) for path in paths]
     contents += [_load(linker, archive, whole=True) for archive in settings.whole_archives]
     for library in settings.libraries:
         linker.load(library_path(library, settings.directories), shared=True)
     shown = next((os.fspath(path) for path in paths if isinstance(path, (str, os.PathLike))), "<bytes>")
     return Version(module.name, module.next_number, linker, _digest(contents), str(shown))
+
+
+def _is_archive(path: object) -> bool:
+    if not isinstance(path, (str, os.PathLike)):
+        return False
+    return files.sort_of(files.read_file(os.fspath(path), files.START)) == "archive"
 
 
 def _load(linker: VersionLinker, path: object, whole: bool = False) -> bytes:

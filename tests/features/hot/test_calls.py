@@ -278,3 +278,20 @@ def test_an_old_signal_free_thread_sees_versions_in_order(compile, in_child):
         return sorted(seen) == seen, seen[-1]
 
     assert in_child(run) == (True, 5)
+
+
+def test_a_module_may_be_an_archive(compile, archive, in_child):
+    paths = []
+    for number in (1, 2):
+        a = compile(f"int a(void) {{ return {number}; }}", name=f"a{number}.o")
+        b = compile("int a(void); int b(void) { return 10 * a(); }", name=f"b{number}.o")
+        paths.append(archive(f"both{number}.a", a, b))
+
+    def run():
+        module = hot.load(paths[0])
+        first = module.b()
+        module.reload(paths[1])
+        with hot.load(whole_archives=[paths[0]], name="other", into=hot.Domain()) as other:
+            return first, module.b(), other.b(), other.reload(forced=True).version
+
+    assert in_child(run) == (10, 20, 10, 2)
