@@ -124,7 +124,8 @@ def release(module: ModuleState, versions: Sequence[Version], search: bool) -> N
             waiting.append(version)
         else:
             _free_text(module, version)
-    bodies = [version for version in _unused_bodies(module) if not version.bare]
+    # a closed module's bodies go as soon as its last code does: nobody else can have its variables
+    bodies = [] if module.closed else [version for version in _unused_bodies(module) if not version.bare]
     if (waiting or bodies) and (search or len(waiting) + len(bodies) >= SEARCH_AT):
         _search(module, waiting, bodies)
     for version in _unused_bodies(module):
