@@ -99,6 +99,7 @@ class Transaction:
         waiting = list(self._drafts)
         while waiting:
             failure: UndefinedSymbolsError | None = None
+            before = len(waiting)
             for name in list(waiting):
                 try:
                     self._link(self._modules[name], self._drafts[name])
@@ -107,7 +108,7 @@ class Transaction:
                     failure = failure or error
                     if len(waiting) == 1 or not self._helped(error, waiting, name):
                         raise
-            if failure is not None and len(waiting) == len(self._drafts):
+            if failure is not None and len(waiting) == before:
                 raise failure
 
     def _helped(self, error: UndefinedSymbolsError, waiting: list[str], name: str) -> bool:

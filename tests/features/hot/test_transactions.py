@@ -274,3 +274,21 @@ def test_without_proc_versions_are_freed_by_epochs(compile, in_child):
         return module.soft_purge(), module.f(), len(module.versions())
 
     assert in_child(run) == (True, 1, 1)
+
+
+def test_modules_that_need_new_variables_of_each_other_are_refused_with_their_names(compile, in_child):
+    a = compile("int one = 1; int a(void) { return one; }", name="a.o")
+    b = compile("extern int in_c; int in_b = 2; int b(void) { return in_c; }", name="b.o")
+    c = compile("extern int in_b; int in_c = 3; int c(void) { return in_b; }", name="c.o")
+    d = compile("extern int one, in_b; int d(void) { return one + in_b; }", name="d.o")
+    e = compile("int in_b = 4; int b(void) { return in_b; }", name="e.o")
+
+    def run():
+        try:
+            hot.load_together(a, b, c)
+        except rtlinker.UndefinedSymbolsError as error:
+            refused = [symbol.name for symbol in error.symbols], len(hot.domain.modules)
+        modules = hot.load_together(d, e, a)  # in any order where there is one
+        return refused, modules[0].d()
+
+    assert in_child(run) == ((["in_c"], 0), 5)
