@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtlinker.bind.ctype import declare
+from rtlinker.errors import ReloadError
 from rtlinker.facts import Fact
 from rtlinker.host.demangle import readable
 from rtlinker.hot.described import records_of
@@ -52,6 +53,7 @@ class Layouts:
         for variable, placed in pair_variables(variables, self._old.placed, self._options.reset):
             migrate = self._given(variable, self._options.migrate)
             if migrate is not None:
+                _refuse_thread_local(variable, placed)
                 self.migrations.append(Migration(placed, variable, migrate))
             elif self._given(variable, dict.fromkeys(self._options.reset, True)):
                 self._findings.notes.append(f"{variable.name} begins anew, as asked")
@@ -171,6 +173,13 @@ class Layouts:
                 continue
             rows += [(record, "\n".join(texts)), ("", "objects of it may be alive, reached through pointers")]
             names.append(record)
+
+
+def _refuse_thread_local(variable: Variable, placed: Placed) -> None:
+    """Raise ReloadError for what every thread has of its own: no thread can write another's."""
+    if "thread" in {variable.kind, placed.variable.kind}:
+        hint = f"reset=[{variable.name!r}] lets it begin anew in every thread"
+        raise ReloadError("migrate", "thread-local variable cannot migrate", [("variable", variable.name)], hint)
 
 
 def _plain(symbol: str) -> str:

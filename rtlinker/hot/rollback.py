@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rtlinker.hot.module import Module
     from rtlinker.hot.options import Options
     from rtlinker.hot.version import Version
+    from rtlinker.link.scope import Definition
 
 
 def roll_back(module: Module, options: Options) -> Report:
@@ -87,7 +88,7 @@ def _refuse_lost_names(module: Module, current: Version, previous: Version) -> N
         for name, (owner, known) in around.data.items():
             if owner == module.name:
                 was = previous.exported_datum(name)
-                if was is None or was.address != known.address:
+                if was is None or _place(was) != _place(known):
                     lost.append(f"{name}, used by {other.name}")
     if lost:
         facts = [("module", module.name), ("needed", "\n".join(lost))]
@@ -103,9 +104,11 @@ def _restore_state(
         old = previous.placed.get(key)
         if old is None or placed.variable.kind == "virtual":
             continue
-        if old.definition == placed.definition or old.definition.address == placed.definition.address:
+        if _place(old.definition) == _place(placed.definition):
             kept.append(placed.variable.name)
-        elif placed.variable.name in options.migrate or placed.variable.symbol in options.migrate:
+        elif (
+            placed.variable.kind != "thread" and {placed.variable.name, placed.variable.symbol} & options.migrate.keys()
+        ):
             moved.append((placed, old))
         elif placed.variable.name not in options.reset and placed.variable.symbol not in options.reset:
             facts = [("module", module.name), ("variable", placed.variable.name)]
@@ -120,3 +123,8 @@ def _restore_state(
             named = options.migrate.get(placed.variable.name) or options.migrate[placed.variable.symbol]
             migrate_one(module, named, placed, old, undo)
     return tuple(kept), tuple(old.variable.name for _, old in moved)
+
+
+def _place(definition: Definition) -> tuple[object, ...]:
+    """Where a variable is: its address, or, if each thread has its own, where in a thread's block."""
+    return definition.address, definition.variable

@@ -7,6 +7,7 @@ import pytest
 
 import rtlinker
 from rtlinker import hot
+from tests.features.test_threads_in_code import deny_opening
 from tests.support.hot import LATEST, Worker, purge_all, until
 
 JUMPS = """
@@ -288,3 +289,53 @@ def test_a_thread_that_spins_lets_go_of_old_versions_when_it_says_so(compile, in
         return purged
 
     assert in_child(run) is True
+
+
+def test_where_no_file_may_be_opened_bytes_are_reloaded_and_versions_freed(compile, in_child):
+    contents = [compile(f"int f(void) {{ return {number}; }}").read_bytes() for number in (1, 2)]
+
+    def run():
+        module = hot.load(contents[0])  # what is imported late is imported now
+        module.f()
+        module.reload(contents[1])
+        module.purge()
+        deny_opening()
+        seen = []
+        for turn in range(10):
+            module.reload(contents[turn % 2])
+            seen.append(module.f())
+        return seen, module.soft_purge(), len(module.versions())
+
+    assert in_child(run) == ([1, 2] * 5, True, 1)
+
+
+THREADED = "__thread struct st {{ {fields} }} state = {{ 1 }}; int f(void) {{ return state.a; }}"
+
+
+def test_a_thread_local_variable_does_not_migrate_and_begins_anew_where_asked(compile, in_child):
+    paths = [compile(THREADED.format(fields=fields), flags="-fdata-sections") for fields in ("int a;", "int a, b;")]
+
+    def run():
+        module = hot.load(paths[0])
+        options = {"assume_no_live": ["st"]}
+        module["state"].value.a = 5
+        refused = []
+        for change in ({}, {"migrate": {"state": hot.by_name}}):
+            try:
+                module.reload(paths[1], **options, **change)
+            except rtlinker.ReloadError as error:
+                refused.append((error.stage, error.args[0].splitlines()[0], "reset" in error.hint))
+        before = module.f()
+        module.reload(paths[1], reset=["state"], **options)
+        anew = module.f()
+        try:
+            module.rollback()
+        except rtlinker.ReloadError as error:
+            refused.append((error.stage, "reset" in error.hint))
+        module.rollback(reset=["state"])
+        return refused, before, anew, module.f()
+
+    refused, before, anew, last = in_child(run)
+    assert [each[0] for each in refused] == ["check", "migrate", "rollback"]
+    assert all(each[-1] for each in refused)
+    assert (before, anew, last) == (5, 1, 5)
