@@ -15,7 +15,7 @@ from rtlinker.hot.variables import VIRTUAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from rtlinker.dwarf.program import NamedVariable
     from rtlinker.hot.carry import Placed
@@ -50,7 +50,8 @@ class Layouts:
         if self._old is None:
             return {}
         matched, rows, names = {}, [], []
-        for variable, placed in pair_variables(variables, self._old.placed, self._options.reset):
+        pairs = pair_variables(variables, self._old.placed, self._options.reset)
+        for variable, placed in pairs:
             migrate = self._given(variable, self._options.migrate)
             if migrate is not None:
                 _refuse_thread_local(variable, placed)
@@ -70,7 +71,7 @@ class Layouts:
         if names:
             hint = "give migrate={name: function(old, new)}, or reset=[name], or assume_no_live=[struct]"
             raise IncompatibleLayoutError(names, shortened(rows), hint)
-        self._note_dropped(variables)
+        self._note_dropped({key for new, old in pairs for key in (new.key, old.variable.key)})
         if self._options.strict and self._findings.unverified:
             raise UnverifiedError(self._findings.unverified)
         return matched
@@ -129,14 +130,12 @@ class Layouts:
         was, now = (_initial_text(each) for each in (old, variable))
         self._findings.notes.append(f"{variable.name}: initialiser {was} -> {now}, the live value is kept")
 
-    def _note_dropped(self, variables: list[Variable]) -> None:
-        """Old variables that the new version has no more; their values are told."""
+    def _note_dropped(self, known: Collection[Key]) -> None:
+        """Old variables that none of the new version's is, as no one of `known`; their values are told."""
         assert self._old is not None
-        known = {variable.key for variable in variables} | {migration.old.variable.key for migration in self.migrations}
-        names = {variable.name for variable in variables}
         for key, placed in self._old.placed.items():
             old = placed.variable
-            if key in known or old.kind == "virtual" or old.name in names or old.symbol.startswith("DW.ref."):
+            if key in known or old.kind == "virtual" or old.symbol.startswith("DW.ref."):
                 continue
             text = f"{old.name}{live_value(placed)}"
             folded = self._folded(old)

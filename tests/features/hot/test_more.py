@@ -339,3 +339,16 @@ def test_a_thread_local_variable_does_not_migrate_and_begins_anew_where_asked(co
     assert [each[0] for each in refused] == ["check", "migrate", "rollback"]
     assert all(each[-1] for each in refused)
     assert (before, anew, last) == (5, 1, 5)
+
+
+def test_a_variable_that_became_static_is_another_one_and_the_old_one_s_value_is_told(compile, in_child):
+    source = "{0} int n = 1; int f(void) {{ return n++; }}"
+    paths = [compile(source.format(kind), flags="-fdata-sections", name=f"{kind or 'n'}.o") for kind in ("", "static")]
+
+    def run():
+        module = hot.load(paths[0])
+        module.f()
+        report = module.reload(paths[1])
+        return report.dropped, report.fresh, module.f()
+
+    assert in_child(run) == (("n = 2",), ("n",), 1)
