@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rtlinker.host.stacks import SeenThread
     from rtlinker.hot.domain import Domain
     from rtlinker.hot.state import ModuleState
     from rtlinker.hot.version import Version
@@ -49,7 +50,7 @@ def native_threads(module: ModuleState, version: Version) -> tuple[str, ...]:
     domain = module.domain
     several = [other for other in (*domain.modules, *domain.closing) if other is not module]
     threads = [thread for each in (module, *several) for thread in each.native_threads()]
-    asked = [thread for thread in threads if thread.may_be_in(start, end, replaced)]
+    asked = [thread for thread in threads if start <= thread.start < end or thread.may_be_in(start, end, replaced)]
     if not asked:
         return ()
     from rtlinker.host.stacks import look_at
@@ -60,9 +61,16 @@ def native_threads(module: ModuleState, version: Version) -> tuple[str, ...]:
         known = seen.get(thread.tid)
         if thread.tid and (known is None or not known.may_be_in):
             continue
+        if known is not None and not thread.may_be_in(start, end, replaced) and _has_left(known):
+            continue
         what = known.says(version.linker.describe) if known is not None else "a thread that has not begun"
         found.append(f"{what}, since {monotonic() - thread.since:.1f} s")
     return tuple(found)
+
+
+def _has_left(thread: SeenThread) -> bool:
+    """Whether a thread that said so has left the version it was started in, where its first frame may still be."""
+    return thread.state not in {"running", "unknown"} and not thread.inside and not thread.returns
 
 
 def reasons(module: ModuleState, version: Version) -> tuple[str, ...]:

@@ -379,8 +379,11 @@ def test_a_thread_that_stays_in_old_code_keeps_it_even_when_it_calls_new_code(co
         module.reload(paths[1])
         seen = module.count()
         until(lambda: module.count() > seen + 10)
+        purged = module.soft_purge()
+        seen = module.count()
+        until(lambda: module.count() > seen + 10)
         module.end()
         purge_all(module)
-        return len(module.versions())
+        return purged, len(module.versions())
 
-    assert in_child(run) == 1
+    assert in_child(run) == (False, 1)
