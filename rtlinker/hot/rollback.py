@@ -24,11 +24,12 @@ def roll_back(module: Module, options: Options) -> Report:
     module.admit()
     began = perf_counter()
     current = module.current
-    older = [version for version in module.versions_kept[:-1] if not version.text_freed]
+    there = [version for version in module.versions_kept if not version.text_freed]
+    older = [version for version in there if version.number < current.number]
     if not older:
         freed = "it was freed" if current.number > 1 else "there was none"
         raise ReloadError("rollback", "no version to go back to", [("module", module.name), ("reason", freed)])
-    previous = older[-1]
+    previous = max(older, key=lambda version: version.number)
     _refuse_lost_names(module, current, previous)
     undo = UndoStack()
     try:

@@ -57,6 +57,27 @@ def test_a_rollback_runs_the_version_before_with_the_state_of_now(compile, in_ch
     assert in_child(run) == ([101, 202, 103], 1, 1, "new", {"f": 1})
 
 
+def test_rollbacks_go_back_one_version_after_the_other_as_far_as_they_are_kept(compile, in_child):
+    paths = [compile(f"int f(void) {{ return {number}; }}", name=f"f{number}.o") for number in (1, 2, 3, 4)]
+
+    def run():
+        module = hot.load(paths[0], keep=2)
+        for path in paths[1:]:
+            module.reload(path)
+        seen = []
+        for _ in range(2):
+            module.rollback()
+            seen.append((module.version, module.f()))
+        try:
+            module.rollback()
+        except rtlinker.ReloadError as error:
+            seen.append(dict(error.facts)["reason"])
+        module.reload(paths[3])
+        return seen, module.version, module.f()
+
+    assert in_child(run) == ([(3, 3), (2, 2), "it was freed"], 5, 4)
+
+
 def test_there_is_no_rollback_to_a_version_that_was_freed(compile, in_child):
     paths = [compile(f"int f(void) {{ return {number}; }}") for number in (1, 2)]
 
