@@ -139,6 +139,8 @@ def takes_address(object: Object, section: int, offset: int, info: int, in_code:
         return True
     if rule in {"R_X86_64_64", "R_X86_64_PC64"}:
         return False
+    if rule in {"R_X86_64_32", "R_X86_64_32S"}:  # an immediate, whatever is before it: `movq $f, -24(%rbp)` ends in e8
+        return True
     start = object.sections.offsets[section] + offset
     before = object.data[max(start - 2, object.sections.offsets[section]) : start]
     if rule in _SLOT:  # call and jump through a slot: opcode ff, ModRM /2 and /4 with a displacement from rip
