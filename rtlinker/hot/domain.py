@@ -78,6 +78,8 @@ class Domain:
 
     def switch(self, targets: Targets) -> None:
         """Let entries lead to new code, all at once; an epoch ends."""
+        for number in targets:  # a function that came back is gone no more
+            self.later.pop(number, None)
         table = self.entries.switch(targets)
         self.calls.epoch[0] += 1
         self.retired.append(Retired(table, self.epoch))

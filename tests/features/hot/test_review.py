@@ -1,6 +1,10 @@
 """Cases that a strict review found: who leads to which version, and what keeps old code."""
 
+import ctypes
+import threading
+
 from rtlinker import hot
+from tests.support.hot import Worker
 
 ADDRESSES = """
 typedef int (*F)(void);
@@ -25,3 +29,33 @@ def test_an_immediate_address_is_no_call_whatever_byte_is_before_it(compile, in_
         return hot.load(file, into=hot.Domain()).function("equal", "int(void)")()
 
     assert in_child(run) == 1
+
+
+RETURNING = "int f(void (*wait)(void)) {{ wait(); return {0}; }} int other(void) {{ return {0}; }}"
+
+
+def test_a_function_that_comes_back_while_its_old_self_runs_is_there(compile, in_child):
+    first, third = (compile(RETURNING.format(number), name=f"{number}.o") for number in (1, 3))
+    second = compile("int other(void) { return 2; }", name="2.o")
+
+    def run():
+        module = hot.load(first, into=hot.Domain())
+        entered, leave = threading.Event(), threading.Event()
+
+        @ctypes.CFUNCTYPE(None)
+        def wait():
+            entered.set()
+            leave.wait()
+
+        address = ctypes.cast(wait, ctypes.c_void_p).value
+        old = module.function("f", "int(void *)")
+        worker = Worker(lambda: old(address))
+        entered.wait()
+        module.reload(second, allow=["f"])
+        module.reload(third)
+        leave.set()
+        answers = [worker.wait()]
+        module.domain.sweep()
+        return [*answers, module.function("f", "int(void *)")(address)]
+
+    assert in_child(run) == [1, 3]
