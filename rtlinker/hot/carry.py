@@ -134,14 +134,16 @@ def _carry_section(
     if not matched:
         return
     bases = {placed.definition.address - variable.offset for variable, placed in matched.items()}
-    if len(matched) == len(members) and len(bases) == 1:
+    virtual = members[0].kind == "virtual"
+    whole = not virtual or sum(variable.size for variable in members) == _size(made, number, section)
+    if whole and len(matched) == len(members) and len(bases) == 1:
         made.bind_section(number, section, bases.pop(), local_only=False)
         made.sections.add((number, section))
         made.bodies |= {placed.body for placed in matched.values()}
         return
     locals = [variable for variable in members if variable.local]
     moving = [variable for variable in locals if variable in matched]
-    if moving:
+    if moving and not virtual:
         bases = {matched[variable].definition.address - variable.offset for variable in moving}
         if len(moving) < len(locals) or len(bases) > 1:
             object = made.resolution.objects[number]
@@ -150,7 +152,12 @@ def _carry_section(
             return
         made.bind_section(number, section, bases.pop(), local_only=True)
     for variable, placed in matched.items():
-        made.bind(variable, placed)
+        if not (virtual and variable.local):  # named by section and offset, and other constants lie there, too
+            made.bind(variable, placed)
+
+
+def _size(made: _Bindings, number: int, section: int) -> int:
+    return made.resolution.objects[number].sections.sizes[section]
 
 
 def literal_sections(resolution: Resolution) -> dict[tuple[int, int], tuple[bytes, int]]:

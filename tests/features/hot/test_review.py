@@ -59,3 +59,28 @@ def test_a_function_that_comes_back_while_its_old_self_runs_is_there(compile, in
         return [*answers, module.function("f", "int(void *)")(address)]
 
     assert in_child(run) == [1, 3]
+
+
+SHARED_SECTION = """
+struct B { virtual int a(); virtual int b(); int x; };
+extern "C" const int table[4]; extern "C" const int table[4] = {%d, 2, 3, 4};
+int B::a() { return 1; } int B::b() { return 2; }
+extern "C" int get(int i) { return *(const volatile int *)&table[i]; }
+extern "C" B *make() { static B b; return &b; }
+"""
+
+
+def test_constants_in_the_section_of_a_virtual_table_are_the_new_versions(compile, in_child):
+    files = [
+        compile(SHARED_SECTION % number, "c++", "-O2 -fno-pic", compiler="clang++", name=f"{number}.o")
+        for number in (1, 77)
+    ]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain(), libraries=["stdc++"])
+        get = module.function("get", "int(int)")
+        before = get(0)
+        module.reload(files[1])
+        return before, get(0)
+
+    assert in_child(run) == (1, 77)
