@@ -168,12 +168,18 @@ def _unused_bodies(module: ModuleState) -> list[Version]:
     ]
 
 
+def _tables(version: Version) -> list[tuple[int, int]]:
+    start = version.text[0]
+    return [(start + first, start + last) for first, last in version.tables]
+
+
 def _search(module: ModuleState, texts: list[Version], bodies: list[Version]) -> None:
     """Free what no word of memory points to. What is in the bodies themselves does not count: it goes with them."""
     from rtlinker.host.roots import pointers_into
     from rtlinker.hot.records import record_spans
 
     spans = [version.text for version in texts] + [version.body_span for version in bodies]
+    spans += [span for version in texts for span in _tables(version)]
     hits = pointers_into(spans, [*(version.body_span for version in bodies), *record_spans()])
     for version in texts:
         start, end = version.text
@@ -181,7 +187,8 @@ def _search(module: ModuleState, texts: list[Version], bodies: list[Version]) ->
         held = [
             hit
             for hit in hits
-            if start + FRONT <= hit.value < end and (not local or hit.value - start in local or version.switches)
+            if (start + FRONT <= hit.value < end and (not local or hit.value - start in local or version.switches))
+            or any(first <= hit.value < last for first, last in _tables(version))
         ]
         if held:
             version.reasons = tuple(

@@ -77,6 +77,7 @@ class Version:
         self.described: dict[str, NamedFunction] | None = None
         self.records: dict[str, CType] | None = None
         self._escapes: frozenset[int] | None = None
+        self._tables: tuple[tuple[int, int], ...] | None = None
         self.entries_used: dict[str, int] = {}
         self.renewed: dict[int, str] = {}
 
@@ -110,6 +111,15 @@ class Version:
 
             self._escapes = escaping(self)
         return self._escapes
+
+    @property
+    def tables(self) -> tuple[tuple[int, int], ...]:
+        """Where constants are that may hold addresses of those, start and end, in bytes from the start of `text`."""
+        if self._tables is None:
+            from rtlinker.hot.escapes import tables
+
+            self._tables = tables(self)
+        return self._tables
 
     @property
     def switches(self) -> bool:

@@ -84,3 +84,51 @@ def test_constants_in_the_section_of_a_virtual_table_are_the_new_versions(compil
         return before, get(0)
 
     assert in_child(run) == (1, 77)
+
+
+CONSTANT_TABLE = """
+typedef struct {{ int (*step)(void); int (*other)(void); }} ops;
+static int step(void) {{ return {0}; }} static int other(void) {{ return 0; }}
+static const ops table = {{step, other}};
+const ops *current;
+void start(void) {{ if (!current) current = &table; }}
+void stop(void) {{ current = 0; }}
+int run(void) {{ return current->step(); }}
+"""
+
+
+def test_a_constant_table_of_static_functions_keeps_their_version_while_it_is_pointed_to(compile, in_child):
+    files = [compile(CONSTANT_TABLE.format(number), flags="-O1 -fPIC", name=f"{number}.o") for number in (1, 2)]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain(), keep=0)
+        module.start()
+        module.reload(files[1])
+        answers = [module.soft_purge(), module.run()]
+        module.stop()
+        answers.append(module.soft_purge())
+        module.start()
+        return [*answers, module.run()]
+
+    assert in_child(run) == [False, 1, True, 2]
+
+
+LOCAL_CLASS = """
+namespace { struct B { virtual int a(); int x; }; int B::a() { return %d; } }
+extern "C" { void *keep; }
+extern "C" void make() { if (!keep) keep = new B; }
+extern "C" int old() { B *b = (B *)keep; asm volatile("" : "+r"(b)); return b->a(); }
+extern "C" int fresh() { B *b = new B; asm volatile("" : "+r"(b)); return b->a(); }
+"""
+
+
+def test_old_objects_of_a_class_in_an_anonymous_namespace_keep_their_methods(compile, in_child):
+    files = [compile(LOCAL_CLASS % number, "c++", "-O1 -fPIC", name=f"{number}.o") for number in (1, 2)]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain(), libraries=["stdc++"], keep=0)
+        module.make()
+        module.reload(files[1])
+        return module.soft_purge(), module.old(), module.fresh()
+
+    assert in_child(run) == (False, 1, 2)
