@@ -7,6 +7,7 @@ import ctypes
 from rtlinker.facts import Fact
 from rtlinker.hot.calls import Calls
 from rtlinker.hot.entries import Entries, Table, trap_page
+from rtlinker.hot.turn import Turn
 from rtlinker.link.scope import Definition
 from rtlinker.live.undo import UndoStack
 from rtlinker.x86_64.entries import ENTRY_SIZE
@@ -40,6 +41,7 @@ class Domain:
 
     def __init__(self) -> None:
         self.entries = Entries()
+        self.turn = Turn()
         self.calls = Calls()
         self.modules: list[Module] = []
         self.numbers: dict[str, int] = {}

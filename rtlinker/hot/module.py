@@ -41,7 +41,8 @@ class Module(ModuleNames):
         with LOCK:
             if self.closed:
                 return ()
-            retire.sweep(self)
+            if not self.domain.turn.taken:
+                retire.sweep(self)
             current = self.current
             return tuple([version.state(current) for version in self.versions_kept if not version.text_freed])
 
@@ -78,12 +79,12 @@ class Module(ModuleNames):
         """Make the version before the current one current again. Raises ReloadError when it is gone."""
         from rtlinker.hot.rollback import roll_back
 
-        with LOCK:
+        with self.domain.turn:
             return roll_back(self, options(**choices))
 
     def soft_purge(self) -> bool:
         """Free all old versions, those kept for a rollback too, if nothing is in them; else leave all, and False."""
-        with LOCK:
+        with self.domain.turn:
             self.domain.settle_tables()
             old = retire.old_versions(self)
             for version in old:
@@ -122,7 +123,7 @@ class Module(ModuleNames):
         """
         from rtlinker.hot.closing import close_module
 
-        with LOCK:
+        with self.domain.turn:
             if not self.closed:
                 close_module(self)
 

@@ -21,7 +21,6 @@ from rtlinker.hot.drafting import draft
 from rtlinker.hot.report import Report
 from rtlinker.hot.scope import Neighbourhood
 from rtlinker.hot.starting import Starting
-from rtlinker.live.collect import LOCK
 from rtlinker.live.undo import UndoStack
 
 TYPE_CHECKING = False
@@ -54,9 +53,9 @@ class Transaction:
     def run(self, dry: bool = False) -> tuple[Report, ...]:
         """Do it, or with `dry` only find out what would be done. Raises LinkError when it cannot be; all is as before.
 
-        One at a time: a second thread waits for the first.
+        One at a time: a second thread waits for the first. Raises ReloadError within another one.
         """
-        with LOCK:
+        with self._domain.turn:
             try:
                 self._prepare()
                 if not dry:
