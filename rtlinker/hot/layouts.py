@@ -137,6 +137,8 @@ class Layouts:
             old = placed.variable
             if key in known or old.kind == "virtual" or old.symbol.startswith("DW.ref."):
                 continue
+            if self._given(old, dict.fromkeys(self._options.reset, True)):
+                continue
             text = f"{old.name}{live_value(placed)}"
             folded = self._folded(old)
             if folded is not None:

@@ -6,6 +6,7 @@ from rtlinker.errors import LinkError, UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.hot.calls import HotFunction, closed
 from rtlinker.hot.described import passing
 from rtlinker.hot.errors import SymbolRemovedError
+from rtlinker.hot.standing import Standing
 from rtlinker.hot.state import ModuleState
 from rtlinker.live.collect import LOCK
 
@@ -113,7 +114,7 @@ class ModuleNames(ModuleState):
                 if placed.definition.variable is not None:
                     home = next(version for version in self.versions_kept if version.number == placed.body)
                     place = _thread_local(home, placed.definition)
-                data = Data(place, ctype, name, self)
+                data = Data(place, ctype, name, Standing(self, name, placed.definition))
                 self._data[name] = self.version, data
                 return data
         return None

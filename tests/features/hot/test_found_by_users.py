@@ -54,3 +54,69 @@ def test_closing_within_a_migration_is_refused_and_the_state_goes_on(compile, in
         return module.f()
 
     assert in_child(run) == 8
+
+
+def test_a_variable_that_is_gone_or_moved_is_not_read_where_it_was(compile, in_child):
+    first = compile(
+        "int n = 1; struct s { int x; } s = {5}; int f(void) { return n + s.x; }", flags="-g -fdata-sections"
+    )
+    second = compile("struct s { int w, x; } s = {5}; int f(void) { return s.x; }", flags="-g -fdata-sections")
+
+    def run():
+        module = hot.load(first)
+        number, record, view = module.n, module.s, module.s.value
+        module.reload(second, migrate={"s": hot.by_name}, assume_no_live=["s"])
+        seen = []
+        for _ in range(2):  # before the memory is freed and after it
+            for read in (lambda: number.value, lambda: record.value, lambda: view.x):
+                with pytest.raises(rtlinker.LinkError, match="replaced by a reload"):
+                    read()
+            with pytest.raises(rtlinker.LinkError, match="replaced by a reload"):
+                number.value = 5
+            seen.append(module.s.value.x)
+            module.purge()
+        module.reload(first, migrate={"s": hot.by_name}, assume_no_live=["s"])
+        return seen, module.n.value
+
+    assert in_child(run) == ([5, 5], 1)
+
+
+def test_a_variable_that_lives_on_is_read_by_who_has_it_across_reloads_and_rollbacks(compile, in_child):
+    first, second = (compile(f"int n = 1; int f(void) {{ return n += {step}; }}") for step in (1, 10))
+
+    def run():
+        module = hot.load(first)
+        number = module.n
+        module.reload(second)
+        module.f()
+        seen = [number.value]
+        module.rollback()
+        number.value += 100
+        seen.append(module.f())
+        module.close()
+        with pytest.raises(rtlinker.LinkError, match="unloaded"):
+            number.value
+        return seen
+
+    assert in_child(run) == [11, 112]
+
+
+@pytest.mark.parametrize("edit", ["static to global", "global to static", "to another file"])
+def test_state_that_is_lost_though_its_name_lives_on_is_told(compile, in_child, edit):
+    local, shared, none = (f"{head} int {{}}(void) {{{{ return {body}; }}}}" for head, body in (
+        ("static int n = 5;", "++n"), ("int n = 5;", "++n"), ("", "0"),
+    ))  # fmt: skip
+    sources = {
+        "static to global": [(local, none), (shared, none)],
+        "global to static": [(shared, none), (local, none)],
+        "to another file": [(local, none), (none, local)],
+    }
+    first, second = ([compile(source.format(name)) for name, source in zip("fg", texts)] for texts in sources[edit])
+
+    def run():
+        module = hot.load(*first)
+        module.f(), module.f()
+        report = module.reload(*second)
+        return report.fresh, report.dropped, "dropped" in str(report)
+
+    assert in_child(run) == (("n",), ("n = 7",), True)
