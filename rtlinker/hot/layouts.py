@@ -6,6 +6,7 @@ from rtlinker.bind.ctype import declare
 from rtlinker.errors import ReloadError
 from rtlinker.facts import Fact
 from rtlinker.host.demangle import readable
+from rtlinker.hot.classes import abandoned_objects
 from rtlinker.hot.described import records_of
 from rtlinker.hot.errors import IncompatibleLayoutError, UnverifiedError
 from rtlinker.hot.findings import Findings, shortened
@@ -68,6 +69,11 @@ class Layouts:
                 matched[variable.key] = placed
                 self._note_initial(variable, placed)
         self._records(rows, names)
+        lost = abandoned_objects(
+            self._old, self._new, {placed.variable.key for _, placed in pairs}, self._options.assume_no_live
+        )
+        rows += lost
+        names += [name for name, _ in lost]
         if names:
             hint = "give migrate={name: function(old, new)}, or reset=[name], or assume_no_live=[struct]"
             raise IncompatibleLayoutError(names, shortened(rows), hint)
