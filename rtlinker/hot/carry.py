@@ -46,8 +46,8 @@ class Carry(Fact):
     """What is bound where. `kept` pairs each new variable that lives on with the old, `fresh` are those that begin.
 
     `symbols` are bindings by object and symbol, `names` those of COMMON blocks; `sections` need no place of their own.
-    `crowded` are sections of which variables would have to move apart, each with the names. `bodies` are the versions
-    whose memory is used.
+    `crowded` are sections of which variables would have to move apart, each with the names; `misaligned` are variables
+    that now need another alignment than their place has, in bytes. `bodies` are the versions whose memory is used.
     """
 
     kept: tuple[tuple[Variable, Placed], ...]
@@ -56,6 +56,7 @@ class Carry(Fact):
     names: Mapping[str, Definition]
     sections: frozenset[tuple[int, int]]
     crowded: tuple[tuple[str, tuple[str, ...]], ...]
+    misaligned: tuple[tuple[Variable, int], ...]
     bodies: frozenset[int]
 
 
@@ -68,6 +69,7 @@ class _Bindings:
         self.names: dict[str, Definition] = {}
         self.sections: set[tuple[int, int]] = set()
         self.crowded: list[tuple[str, tuple[str, ...]]] = []
+        self.misaligned: list[tuple[Variable, int]] = []
         self.bodies: set[int] = set()
         self._there: dict[int, dict[int, list[int]]] = {}
 
@@ -122,7 +124,7 @@ def carry(
     _carry_literals(made, literals)
     return Carry(
         tuple(kept), tuple(fresh), made.symbols, made.names, frozenset(made.sections), tuple(made.crowded),
-        frozenset(made.bodies),
+        tuple(made.misaligned), frozenset(made.bodies),
     )  # fmt: skip
 
 
@@ -133,6 +135,7 @@ def _carry_section(
     matched = {variable: old[variable.key] for variable in members if variable.key in old}
     if not matched:
         return
+    made.misaligned += _misaligned(made.resolution, matched, alone=len(members) == 1)
     bases = {placed.definition.address - variable.offset for variable, placed in matched.items()}
     virtual = members[0].kind == "virtual"
     whole = not virtual or sum(variable.size for variable in members) == _size(made, number, section)
@@ -158,6 +161,25 @@ def _carry_section(
 
 def _size(made: _Bindings, number: int, section: int) -> int:
     return made.resolution.objects[number].sections.sizes[section]
+
+
+def _misaligned(
+    resolution: Resolution, matched: Mapping[Variable, Placed], alone: bool
+) -> Iterable[tuple[Variable, int]]:
+    """Variables that an instruction for aligned memory would fault on, where their old version had less.
+
+    Objects tell the alignment of sections. That of a variable which shares one is what its offset keeps of it, up to
+    its size: compilers align arrays and structs by those, and what is beyond is chance.
+    """
+    for variable, placed in matched.items():
+        align = resolution.objects[variable.object].sections.aligns[variable.section]
+        if variable.kind != "data" or align < 2:
+            continue
+        if not alone:
+            by_offset = variable.offset & -variable.offset or align
+            align = min(align, by_offset, 1 << max(variable.size.bit_length() - 1, 0))
+        if placed.definition.address % align:
+            yield variable, align
 
 
 def literal_sections(resolution: Resolution) -> dict[tuple[int, int], tuple[bytes, int]]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rtlinker.hot.module import Module
     from rtlinker.hot.options import Options
     from rtlinker.hot.scope import Neighbourhood
+    from rtlinker.hot.variables import Variable
     from rtlinker.hot.version import Version
     from rtlinker.link.resolution import Resolution
 
@@ -156,6 +157,8 @@ class Check:
         carried = carry(resolution, variables, matched, literals)
         if carried.crowded:
             raise crowded_error(carried.crowded)
+        if carried.misaligned:
+            raise misaligned_error(carried.misaligned)
         version.carried = carried
         return rebind(resolution, carried)
 
@@ -244,6 +247,15 @@ def crowded_error(crowded: tuple[tuple[str, tuple[str, ...]], ...]) -> Incompati
     names = [name for _, several in crowded for name in several]
     hint = "compile with -fdata-sections: each variable then has a section of its own and keeps its place"
     return IncompatibleLayoutError(names, facts, hint)
+
+
+def misaligned_error(misaligned: tuple[tuple[Variable, int], ...]) -> IncompatibleLayoutError:
+    """Variables that cannot stay where they are, since the new code takes their addresses for rounder ones."""
+    facts = [
+        (readable(each.name), f"needs an alignment of {align} bytes, its place has less") for each, align in misaligned
+    ]
+    hint = "give migrate={name: function(old, new)} or reset=[name]: it then has a place of its own"
+    return IncompatibleLayoutError([readable(each.name) for each, _ in misaligned], facts, hint)
 
 
 def programs_of(resolution: Resolution) -> dict[int, Program]:

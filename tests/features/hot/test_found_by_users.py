@@ -150,3 +150,24 @@ def test_a_class_that_is_gone_is_refused_while_an_object_of_it_lives(compile, in
         return unused, refusal.value.names, called, module.call(), module.version
 
     assert in_child(run) == (2, ("Gone",), 2, 2, 2)
+
+
+@pytest.mark.parametrize("flags", ["", "-fdata-sections"])
+def test_a_variable_that_needs_a_rounder_address_than_it_has_is_refused(compile, in_child, flags):
+    source = "struct s {{ int x[24]; }}; {0} struct s one = {{{{1}}}}, two = {{{{2}}}}; int f(void) {{ return {1}; }}"
+    first, second = (compile(source.format(*texts), flags=flags) for texts in (("", 1), ("_Alignas(64)", "two.x[0]")))
+
+    def copy(old, new):
+        new.value.x[0] = old.value.x[0]
+
+    def run():
+        module = hot.load(first)
+        module.two.value.x[0] = 5
+        module.reload(first, forced=True)
+        with pytest.raises(hot.IncompatibleLayoutError, match="alignment") as refusal:
+            module.reload(second)
+        module.reload(second, migrate={"one": copy, "two": copy})
+        rest = module.address("one") % 64, module.address("two") % 64
+        return bool({"one", "two"} & {*refusal.value.names}), module.f(), rest, module.version
+
+    assert in_child(run) == (True, 5, (0, 0), 3)
