@@ -15,7 +15,7 @@ help:
 	@echo 'make bench     rtlinker against its peers, as a table of ratios (ARGS="small cli" for some)'
 	@echo 'make corpus    link every member of the toolchains'\'' archives, and count (ARGS="FILE ..." for others)'
 	@echo 'make features  what compilers make, by rtlinker and its peers; writes docs/features.md (ARGS="TLS" for some)'
-	@echo 'make soak      10,000 loads and unloads, and what the process holds before and after'
+	@echo 'make soak      10,000 loads, and as many reloads under load, and what the process holds before and after'
 	@echo 'make compat    install many compilers, run a program of each, write docs/compatibility.md (ARGS="go" for some)'
 	@echo 'make lint      ruff;  make types: mypy;  make readme: run the examples of the documentation'
 	@echo 'make fixtures  rebuild the shipped objects;  make clean: remove .venv and caches'

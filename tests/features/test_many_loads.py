@@ -8,7 +8,7 @@ from pathlib import Path
 def test_loads_and_unloads_leave_nothing():
     # in a process of its own: a fork of the test runner shares pages, and copies them as it goes
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.soak", "300"],
+        [sys.executable, "-m", "tests.soak", "300", "loads"],
         capture_output=True,
         text=True,
         check=False,

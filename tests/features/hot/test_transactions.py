@@ -1,4 +1,4 @@
-"""Several modules by one store, several threads, copies of the process (T5, T29, T30, T31, T37, T39, T40)."""
+"""Several modules by one store, several threads, copies of the process (T29, T30, T31, T37, T39, T40)."""
 
 import os
 import shutil
@@ -9,57 +9,6 @@ import pytest
 import rtlinker
 from rtlinker import hot
 from tests.support.hot import Worker, until
-
-ROUNDS = int(os.environ.get("RTLINKER_ROUNDS", "300"))
-"""Reloads under load; `make soak` sets 10,000."""
-
-
-def pair(compile, number):
-    """Two modules whose every function says which version it is of."""
-    a = compile(f"int a(void) {{ return {number}; }}", name=f"a{number}.o", flags="-g0")
-    b = compile(
-        f"int a(void); int stamp(void) {{ return {number}; }} int b(void) {{ return {number}; }}"
-        "int both(void) { int first = a(); int b(void); return first * 1000 + stamp(); }",
-        name=f"b{number}.o", flags="-g0",
-    )  # fmt: skip
-    return a, b
-
-
-def test_no_call_sees_one_module_new_and_another_old(compile, in_child):
-    files = [pair(compile, number) for number in (1, 2)]
-
-    def run():
-        domain = hot.Domain()
-        first, second = hot.load(files[0][0], name="a", into=domain), hot.load(files[0][1], name="b", into=domain)
-        a, b = first.function("a", "int(void)"), second.function("b", "int(void)")
-        stop, done, wrong = threading.Event(), [0], []
-
-        def look():
-            calls = 0
-            while not stop.is_set():
-                before = done[0]
-                x, y = a(), b()
-                after = done[0]
-                # versions alternate: in an interval without a commit both calls see one version
-                if before == after and x != y and before % 2 == 0:
-                    wrong.append((before, x, y))
-                calls += 1
-            return calls
-
-        workers = [Worker(look) for _ in range(8)]
-        for turn in range(ROUNDS):
-            number = (turn + 1) % 2
-            first.paths, second.paths = (files[number][0],), (files[number][1],)
-            done[0] += 1  # odd while a reload runs
-            hot.reload(first, second)
-            done[0] += 1
-        stop.set()
-        calls = [worker.wait() for worker in workers]
-        left = [len(module.versions()) for module in (first, second)]
-        return wrong, min(calls) > 0, first.soft_purge(), second.soft_purge(), left, first.version
-
-    assert in_child(run) == ([], True, True, True, [2, 2], ROUNDS + 1)
-
 
 ORDER = """
 #include <pthread.h>
