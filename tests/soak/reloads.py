@@ -56,7 +56,8 @@ class Found:
     """What there is to know after some reloads under load.
 
     `wrong`: how often a number fell; `turns`: how often threads looked, `idle` the threads that never did; `lost`:
-    calls that the modules' own counts lack; `freed`: whether all old versions are gone; `version`: what a call says then.
+    calls that the modules' own counts lack; `freed`: whether all old versions are gone; `version`: what a call says
+    then.
     """
 
     wrong: int
