@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ctypes import _NamedFuncPointer
 
 _process = ctypes.CDLL(None, use_errno=True)
+_held = ctypes.PyDLL(None, use_errno=True)
+
+_SHORT = frozenset(("mmap", "munmap", "mprotect", "madvise", "pthread_self", "sigaction"))
+"""Called without letting go of Python's lock: they wait for nothing, and to get it back from busy threads takes long."""
 
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "mmap": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)),
@@ -44,7 +48,7 @@ if not TYPE_CHECKING:
         """Bind a function of the table on first use; from then on it is an attribute of the module."""
         if name not in _SIGNATURES:
             raise AttributeError(name)
-        function = _process[name]
+        function = (_held if name in _SHORT else _process)[name]
         function.restype, function.argtypes = _SIGNATURES[name]
         globals()[name] = function
         return function

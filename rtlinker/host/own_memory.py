@@ -28,7 +28,7 @@ class Room:
     size is a multiple of 8.
     """
 
-    __slots__ = ("bytes", "size", "span", "words")
+    __slots__ = ("bytes", "file", "size", "span", "words")
 
     def __init__(self, size: int = ROOM_SIZE) -> None:
         self.size = size
@@ -38,6 +38,11 @@ class Room:
         start = ctypes.addressof((ctypes.c_char * 0).from_buffer(self.bytes))
         self.span = start, start + len(self.bytes)
         self.words = memoryview(self.bytes).cast("Q")
+        self.file = -1
+
+    def __del__(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
 
     def fill(self, address: int, size: int) -> int:
         """Copy memory from an absolute address on; how many of the bytes could be read."""
@@ -62,16 +67,15 @@ def read(address: int, size: int) -> bytes:
 
 def _read_the_file(room: Room, address: int, size: int) -> int:
     """How many bytes came; -1 when this way is closed."""
+    if room.file < 0:
+        try:
+            room.file = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return -1
     try:
-        memory = os.open("/proc/self/mem", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return -1
-    try:
-        return os.preadv(memory, [memoryview(room.bytes)[:size]], address)
+        return os.preadv(room.file, [memoryview(room.bytes)[:size]], address)
     except OSError:
         return 0
-    finally:
-        os.close(memory)
 
 
 def _pass_through_a_pipe(room: Room, address: int, size: int) -> int:

@@ -53,7 +53,7 @@ class Check:
         Raises a ReloadError for what must not be.
         """
         version, domain = self.version, self.module.domain
-        version.before = found
+        version.resolved(found)
         version.where = functions_of(found)
         version.programs = programs_of(found)
         self._refuse_unknown_latest(found, domain)

@@ -55,7 +55,10 @@ def _load(linker: VersionLinker, path: object, whole: bool = False) -> bytes:
     shown = os.fspath(path)
     data = files.read_file(str(shown))
     _refuse_lto(data, str(shown))
-    linker.load(shown, whole=whole)
+    if files.sort_of(data) == "object":  # not read again: it may be another by then
+        linker.load_object(data, str(shown))
+    else:
+        linker.load(shown, whole=whole)
     return data
 
 

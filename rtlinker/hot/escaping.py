@@ -43,6 +43,9 @@ def addresses_taken(object: Object) -> tuple[Escape, ...]:
     Functions that others can name are not among them: their address is that of an entry, which stays.
     """
     static = _static_functions(object)
+    if not static:
+        return ()
+    sections, concerned = object.symbols.sections, {section for section, _ in static}
     found: dict[tuple[int, int], Escape] = {}
 
     def take(place: tuple[int, int], section: int, offset: int) -> None:
@@ -60,12 +63,14 @@ def addresses_taken(object: Object) -> tuple[Escape, ...]:
         for offset, info, addend in iter_unpack("<QQq", table.table):
             rule, symbol = info & 0xFFFFFFFF, info >> 32
             patched.add(offset)
+            if sections[symbol] not in concerned:
+                continue
             if in_code and rule in PC_RELATIVE and is_jump(content, offset):
                 continue
             place = _target(object, rule, symbol, addend, in_code)
             if place is not None:
                 take(place, section, offset)
-    for section in {section for section, _ in static}:
+    for section in concerned:
         for place, offset in loads(object, section):
             if offset not in sites.get(section, ()):
                 take(place, section, offset)

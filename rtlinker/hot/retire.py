@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from rtlinker.live.install import LiveImage
 
 SEARCH_AT = 8
-"""With so many old versions that only a search of memory can free, a reload makes one."""
+"""With so many old versions that only a search of memory can free, a reload makes one; where the last one has left some,
+it waits for twice as many more, so that what stays for good is not searched for at every turn."""
 
 UNSEEN = frozenset(("clone", "__clone", "timer_create"))
 """What starts threads that no registry counts."""
@@ -134,8 +135,11 @@ def release(module: ModuleState, versions: Sequence[Version], search: bool) -> N
             _free_text(module, version)
     # a closed module's bodies go as soon as its last code does: nobody else can have its variables
     bodies = [] if module.closed else [version for version in _unused_bodies(module) if not version.bare]
-    if (waiting or bodies) and (search or len(waiting) + len(bodies) >= SEARCH_AT):
+    count = len(waiting) + len(bodies)
+    if count and (search or count >= SEARCH_AT + 2 * module.left_by_search):
         _search(module, waiting, bodies)
+        left = [version for version in waiting if not version.text_freed]
+        module.left_by_search = len(left) + sum(not version.body_freed for version in bodies)
     for version in _unused_bodies(module):
         if version.bare:
             _free_body(module, version)

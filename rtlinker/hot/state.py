@@ -47,6 +47,7 @@ class ModuleState:
         self.thunks: dict[tuple[str, int, str], int | None] = {}
         self.closed = False
         self._sticky = False
+        self.left_by_search = 0
         self._last = 0
         self.registry: Registry | None = None
         self.dso_handle = ctypes.create_string_buffer(8)
@@ -68,7 +69,7 @@ class ModuleState:
             raise LinkError("module was closed", [("module", self.name)], "load it again")
         if self._sticky:
             raise StickyError(self.name)
-        if len(self.versions_kept) > self.settings.max_retained:
+        if len(retire.old_versions(self)) >= self.settings.max_retained:
             retire.sweep(self, search=True)
             held = [version for version in retire.old_versions(self) if version.reasons]
             if len(held) >= self.settings.max_retained:

@@ -13,6 +13,8 @@ from rtlinker.link.scope import Definition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rtlinker.bind.ctype import CType
     from rtlinker.dwarf.program import NamedFunction, Program
     from rtlinker.elf.object import Object
@@ -78,6 +80,8 @@ class Version:
         self.records: dict[str, CType] | None = None
         self._escapes: frozenset[int] | None = None
         self._tables: tuple[tuple[int, int], ...] | None = None
+        self._visible: dict[str, bool] = {}
+        self._waiting: dict[str, tuple[str, str | None]] | None = None
         self.entries_used: dict[str, int] = {}
         self.renewed: dict[int, str] = {}
 
@@ -155,7 +159,7 @@ class Version:
     def exports_function(self, name: str) -> bool:
         """Whether other modules can call a function of that name."""
         if self.before is None:
-            return self._in_objects(name) == "function"
+            return self._waiting_names().get(name, ("", None))[0] == "function"
         return name in self.where and self.visible(name)
 
     def exported_datum(self, name: str) -> Definition | None:
@@ -176,7 +180,7 @@ class Version:
     def strong_place(self, name: str) -> str | None:
         """The object that defines the name for everybody, not weakly."""
         if self.before is None:
-            return next((object.name for object in self.linker.waiting if _defines(object, name)), None)
+            return self._waiting_names().get(name, ("", None))[1]
         found = self.before.exported(name)
         if not isinstance(found, InObject) or self.before.symbol(found).bind == STB_WEAK:
             return None
@@ -184,14 +188,29 @@ class Version:
 
     def visible(self, name: str) -> bool:
         """Whether a name is for other modules, too."""
-        return self.before is not None and self.before.exported(name) is not None
+        if self.before is None:
+            return False
+        found = self._visible.get(name)
+        if found is None:
+            found = self._visible[name] = self.before.exported(name) is not None
+        return found
 
-    def _in_objects(self, name: str) -> str:
-        """What the objects that wait define under a name: `function`, `data`, or nothing."""
-        kinds = {kind for object in self.linker.waiting for kind in (_kind_of(object, name),) if kind}
-        return min(kinds, default="")
+    def _waiting_names(self) -> dict[str, tuple[str, str | None]]:
+        """What the objects that wait define for others: `function` or `data`, and the object that does not weakly."""
+        if self._waiting is None:
+            self._waiting = {}
+            for object in self.linker.waiting:
+                for name, kind, weak in _shown(object):
+                    known, owner = self._waiting.get(name, (kind, None))
+                    self._waiting[name] = min(kind, known), owner or (None if weak else object.name)
+        return self._waiting
 
     # after the link
+
+    def resolved(self, found: Resolution) -> None:
+        """Note how its names were resolved."""
+        self.before = found
+        self._visible = {}
 
     def settle(self) -> None:
         """Note where everything is, now that the image has an address."""
@@ -235,23 +254,11 @@ def _is_code_only(object: Object, section: int) -> bool:
     return bool(flags & SHF_EXECINSTR) or name.startswith(_MACHINERY)
 
 
-def _defines(object: Object, name: str) -> bool:
-    symbols = object.symbols
-    return any(
-        symbols.section(at) > 0
-        and symbols.bind(at) != STB_WEAK
-        and symbols.visibility(at) not in {STV_HIDDEN, STV_INTERNAL}
-        and symbols.name(at) == name
-        for at in range(symbols.first_global, len(symbols))
-    )
-
-
-def _kind_of(object: Object, name: str) -> str:
-    symbols = object.symbols
-    if name.encode("utf-8", "surrogateescape") not in symbols.strings:
-        return ""
+def _shown(object: Object) -> Iterator[tuple[str, str, bool]]:
+    """What an object shows to others: the name, `function` or `data`, and whether it is weak."""
+    symbols, flags = object.symbols, object.sections.flags
     for at in range(symbols.first_global, len(symbols)):
-        section = symbols.section(at)
-        if section and symbols.name(at) == name and symbols.visibility(at) not in {STV_HIDDEN, STV_INTERNAL}:
-            return "function" if section > 0 and object.sections.flags[section] & SHF_EXECINSTR else "data"
-    return ""
+        section = symbols.sections[at]
+        if section and symbols.visibility(at) not in {STV_HIDDEN, STV_INTERNAL}:
+            kind = "function" if section > 0 and flags[section] & SHF_EXECINSTR else "data"
+            yield symbols.name(at), kind, symbols.bind(at) == STB_WEAK or section < 0
