@@ -6,6 +6,7 @@ from rtlinker.errors import UndefinedSymbol, UndefinedSymbolsError
 from rtlinker.facts import replace
 from rtlinker.host.demangle import readable
 from rtlinker.hot.carry import Literals, carry, rebind
+from rtlinker.hot.described import read_programs
 from rtlinker.hot.errors import IncompatibleLayoutError, RemovedError, UnsafeRebindError
 from rtlinker.hot.gate import Gate
 from rtlinker.hot.redirect import LATEST, functions_of, is_low, redirect
@@ -19,7 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rtlinker.dwarf.program import Program
     from rtlinker.hot.domain import Domain, EntryDefinitions
     from rtlinker.hot.layouts import Migration
     from rtlinker.hot.module import Module
@@ -55,7 +55,7 @@ class Check:
         version, domain = self.version, self.module.domain
         version.resolved(found)
         version.where = functions_of(found)
-        version.programs = programs_of(found)
+        read_programs(version, self.old)
         self._refuse_unknown_latest(found, domain)
         self.gate.signatures.check(self.module, self._others())
         low = is_low(found)
@@ -256,17 +256,6 @@ def misaligned_error(misaligned: tuple[tuple[Variable, int], ...]) -> Incompatib
     ]
     hint = "give migrate={name: function(old, new)} or reset=[name]: it then has a place of its own"
     return IncompatibleLayoutError([readable(each.name) for each, _ in misaligned], facts, hint)
-
-
-def programs_of(resolution: Resolution) -> dict[int, Program]:
-    """What debug information says, for the objects that have some."""
-    found = {}
-    for number, object in enumerate(resolution.objects):
-        if ".debug_info" in object.sections.names:
-            from rtlinker.dwarf.program import read_program
-
-            found[number] = read_program(object.data, object.name)
-    return found
 
 
 def where_is(version: Version, name: str) -> InObject | None:

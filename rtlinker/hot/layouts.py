@@ -93,6 +93,8 @@ class Layouts:
         if (variable.kind == "thread") != (old.kind == "thread"):
             return ["thread-local in one version only"]
         if variable.ctype is not None and old.ctype is not None:
+            if variable.ctype is old.ctype and variable.size == old.size:
+                return []
             from rtlinker.bind.abi import layout_changes
 
             changes = layout_changes(old.ctype, variable.ctype)
@@ -169,7 +171,7 @@ class Layouts:
         """Structs that live objects may have the old layout of, since functions or variables point to them."""
         assert self._old is not None
         old, new = records_of(self._old), records_of(self._new)
-        if not old or not new:
+        if not old or not new or old is new:
             return
         from rtlinker.bind.abi import record_changes
 

@@ -54,6 +54,8 @@ class Signatures:
                     rows += [("typed", module.handles[name].prototype), ("now", declare(now.type, now.name))]
                 self._findings.cannot_tell(name, "function")
                 continue
+            if was is now:
+                continue
             from rtlinker.bind.abi import signature_changes
 
             changes = [change for change in signature_changes(was.type, now.type) if change.severity != "note"]

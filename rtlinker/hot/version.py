@@ -67,6 +67,7 @@ class Version:
         self.placed: dict[Key, Placed] = {}
         self.carried: Carry | None = None
         self.programs: dict[int, Program] = {}
+        self.sources: dict[int, bytes] = {}
         self.units: dict[str, str] = {}
         self.around: Neighbourhood | None = None
         self.literals: dict[tuple[bytes, int], tuple[int, int]] = {}
