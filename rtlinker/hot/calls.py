@@ -61,17 +61,16 @@ class HotFunction(Function):
     def __init__(self, address: int, type: FunctionType, name: str, owner: Owner, calls: Calls) -> None:
         super().__init__(address, type, name, owner)
         self._calls = calls
-        self._noted = calls.running
-        self._epoch = calls.epoch
-        self._attention = calls.attention
+        self._domain = calls.running, calls.epoch, calls.attention  # one attribute to look up at each call
         self._refusal: Callable[[], Exception] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
         """Call the newest version."""
-        noted, thread, attention = self._noted, get_ident(), self._attention
+        noted, epoch, attention = self._domain
+        thread = get_ident()
         if thread in noted:
             return self._run(arguments, named)
-        noted[thread] = self, self._epoch[0], monotonic()
+        noted[thread] = self, epoch[0], monotonic()
         try:
             if attention:
                 self._wait(noted, thread)
@@ -99,7 +98,7 @@ class HotFunction(Function):
             try:
                 gate()
             finally:
-                noted[thread] = self, self._epoch[0], monotonic()
+                noted[thread] = self, self._calls.epoch[0], monotonic()
 
     @property
     def raw(self) -> object:

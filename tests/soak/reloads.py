@@ -98,23 +98,25 @@ def reload_under_load(objects: Mapping[str, Path], warm: int, rounds: int) -> Fo
             seen[1] += not seen[0] <= x <= y
             seen[0] = y
 
-    def reload(count: int) -> None:
+    def reload(count: int) -> dict[str, int]:
+        """So many reloads under load; what the process holds when all is quiet again."""
+        stop.clear()
+        workers = [Worker(lambda me=me: work(me)) for me in range(THREADS)]  # type: ignore[misc]
         for number in range(first.version, first.version + count):
             first.paths, second.paths = (numbered(contents[0], number),), (numbered(contents[1], number),)
             hot.reload(first, second)
+        stop.set()
+        for worker in workers:
+            worker.wait()
+        freed.extend(module.soft_purge() and len(module.versions()) == 1 for module in (first, second))
+        return held()
 
-    workers = [Worker(lambda me=me: work(me)) for me in range(THREADS)]  # type: ignore[misc]
-    reload(warm)
-    before = held()
-    reload(rounds)
-    after = held()
-    stop.set()
-    for worker in workers:
-        worker.wait()
+    freed: list[bool] = []
+    before = reload(warm)
+    after = reload(rounds)
     turns = sum(seen[2] for seen in all_seen)
     asked = turns + sum(by_python)
     counted = [module.function(f"{module.name}_calls", "long(void)")() for module in (first, second)]
-    freed = [module.soft_purge() and len(module.versions()) == 1 for module in (first, second)]
     wrong, idle = sum(seen[1] for seen in all_seen), sum(not seen[2] for seen in all_seen)
     lost = sum(asked - count for count in counted)
     return Found(wrong, turns, idle, lost, all(freed), a(), before, after)  # type: ignore[arg-type]
@@ -122,8 +124,7 @@ def reload_under_load(objects: Mapping[str, Path], warm: int, rounds: int) -> Fo
 
 def grew(before: dict[str, int], after: dict[str, int]) -> list[str]:
     """What the process holds more of than may come and go."""
-    # a version that a call is still in has its mappings: how many there are of those changes from look to look
-    allowed = {"memory": SLACK, "mappings": 8}
+    allowed = {"memory": SLACK, "mappings": 2}  # allocators take memory by steps
     return [name for name in before if after[name] > before[name] + allowed.get(name, 0)]
 
 

@@ -12,9 +12,7 @@ from tests.soak import reloads
 
 @pytest.fixture
 def objects(compile):
-    return {
-        name: compile(source, name=f"{name}.o", flags=reloads.FLAGS) for name, source in reloads.SOURCES.items()
-    }
+    return {name: compile(source, name=f"{name}.o", flags=reloads.FLAGS) for name, source in reloads.SOURCES.items()}
 
 
 def test_no_call_sees_one_module_new_and_another_old(objects, in_child):
