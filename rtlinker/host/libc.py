@@ -15,7 +15,7 @@ _process = ctypes.CDLL(None, use_errno=True)
 _held = ctypes.PyDLL(None, use_errno=True)
 
 _SHORT = frozenset(("mmap", "munmap", "mprotect", "madvise", "pthread_self", "sigaction"))
-"""Called without letting go of Python's lock: they wait for nothing, and to get it back from busy threads takes long."""
+"""Called without giving up Python's lock: they wait for nothing, and getting it back from busy threads takes long."""
 
 _SIGNATURES: dict[str, tuple[object, tuple[object, ...]]] = {
     "mmap": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_size_t, *(ctypes.c_int,) * 3, ctypes.c_long)),

@@ -1,10 +1,10 @@
 """Which words of some copied memory point into given spans: the one search that stacks and roots share.
 
-All pointers into a stretch of 64 KiB share their bytes 2 to 5 (of 0 to 7; addresses end below 2**47). Where words belong
-at multiples of 8, every eighth byte is picked out and looked up in a table of those that are meant, byte 2 and byte 3
-apart, at 3 GB/s however many stretches there are; only words of which both fit are looked at one by one. Words at any
-byte are searched for by the shared bytes, at 2 GB/s for each stretch; spans that touch many stretches are then looked
-for by fewer bytes, which find more that is not meant.
+All pointers into a stretch of 64 KiB share their bytes 2 to 5 (of 0 to 7; addresses end below 2**47). Where words
+belong at multiples of 8, every eighth byte is picked out and looked up in a table of those that are meant, byte 2 and
+byte 3 apart, at 3 GB/s however many stretches there are; only words of which both fit are looked at one by one. Words
+at any byte are searched for by the shared bytes, at 2 GB/s for each stretch; spans that touch many stretches are then
+looked for by fewer bytes, which find more that is not meant.
 """
 
 from __future__ import annotations

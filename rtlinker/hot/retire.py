@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from rtlinker.live.install import LiveImage
 
 SEARCH_AT = 8
-"""With so many old versions that only a search of memory can free, a reload makes one; where the last one has left some,
-it waits for twice as many more, so that what stays for good is not searched for at every turn."""
+"""With so many old versions that only a search of memory can free, a reload makes one. Where the last one has left
+some, it waits for twice as many more, so that what stays for good is not searched for at every turn."""
 
 UNSEEN = frozenset(("clone", "__clone", "timer_create"))
 """What starts threads that no registry counts."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import machine, table
 from .measure import Group, Row
 
-CASES = ("small", "hsbase", "haskell", "cli", "large", "archive", "engines", "memory")
+CASES = ("small", "hsbase", "haskell", "cli", "large", "archive", "engines", "memory", "hot")
 
 
 def main() -> int:
