@@ -45,9 +45,11 @@ def reloads_under_load(directory: Path, count: int) -> bool:
     begin = time.monotonic()
     found = reloads.reload_under_load(objects, WARM, count)
     what = f"{count:,} reloads of two modules that {reloads.THREADS} threads call"
-    print(f"{what} {_told(begin, found.before, found.after)}")
+    print(f"{what} {_told(begin, found.before, found.parts[-1])}")
+    memory = [f"{part['memory']:,}" for part in found.parts]
+    print(f"memory after each part: {', '.join(memory)}")
     print(f"{found.turns:,} looks: {found.wrong} wrong, {found.lost} calls lost; all old versions freed: {found.freed}")
-    grew = reloads.grew(found.before, found.after)
+    grew = reloads.grew(found)
     if grew:
         print(f"something has grown: {', '.join(grew)}")
     return not grew and found.right
