@@ -38,7 +38,7 @@ EDITS = {
 
 def run(directory: Path, quick: bool) -> Iterator[Group]:
     """Native calls, calls from Python, then reloads for each way of compiling and each edit."""
-    rounds = 3 if quick else 21
+    rounds = 3 if quick else 9
     yield _native(directory, rounds, NATIVE // 10 if quick else NATIVE)
     yield _from_python(directory, rounds)
     for flags in (["-g0"], ["-g"]):
