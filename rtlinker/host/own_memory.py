@@ -25,20 +25,21 @@ class Room:
     """A place that memory is copied to, `size` bytes of it at a time: `bytes` and, as 8-byte words, `words`.
 
     `span` is where it lies itself (start and end, absolute): who looks for pointers must not find their copies. The
-    size is a multiple of 8.
+    size is a multiple of 8. `file` is /proc/self/mem once it was opened: a copy of the process reads the memory of the
+    one that opened it, so a room is for one look.
     """
 
     __slots__ = ("bytes", "file", "size", "span", "words")
 
     def __init__(self, size: int = ROOM_SIZE) -> None:
         self.size = size
+        self.file = -1
         # pages of its own, which go with it: what was copied to the heap would be found there later, as pointers.
         # A word more, so that the last one may be looked at as two
         self.bytes = mmap(-1, size + 8)
         start = ctypes.addressof((ctypes.c_char * 0).from_buffer(self.bytes))
         self.span = start, start + len(self.bytes)
         self.words = memoryview(self.bytes).cast("Q")
-        self.file = -1
 
     def __del__(self) -> None:
         if self.file >= 0:
