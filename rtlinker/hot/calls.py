@@ -74,9 +74,10 @@ class HotFunction(Function):
         try:
             if attention:
                 self._wait(noted, thread)
-            if named or self._call is None:
+            call = self._call  # behind the waiting: a reload may have changed it
+            if named or call is None:
                 return self._run(arguments, named)
-            return self._call(arguments)
+            return call(arguments)
         finally:
             del noted[thread]
             if attention:
