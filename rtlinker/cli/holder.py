@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Message = tuple[str, dict[str, Any]]
     Symbol = tuple[int, int, str]
 
-PATIENCE, GRACE = 5.0, 0.3
+PATIENCE, GRACE = 5.0, 1.0
 """Seconds that the holder's destructors may take when the watch ends, and a call that is under way then."""
 
 
