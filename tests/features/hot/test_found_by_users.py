@@ -171,3 +171,60 @@ def test_a_variable_that_needs_a_rounder_address_than_it_has_is_refused(compile,
         return bool({"one", "two"} & {*refusal.value.names}), module.f(), rest, module.version
 
     assert in_child(run) == (True, 5, (0, 0), 3)
+
+
+NOTED = """
+extern "C" void ended(int);
+struct Noted { int number; Noted(int number) : number(number) {} ~Noted() { ended(number); number = -1; } };
+"""
+FIRST = 'extern "C" int f() { static Noted array[2] = {1, 2}; return array[0].number; }'
+SECOND = 'extern "C" int g() { static Noted array[2] = {3, 4}; return array[0].number; }'
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("flags", ["-O0 -fdata-sections", "-O2 -fdata-sections"])
+def test_an_array_is_destroyed_by_its_own_destructor_though_another_has_that_name_now(
+    compile, in_child, compiler, flags
+):
+    first = compile(NOTED + FIRST, "c++", flags, compiler)
+    second = compile(NOTED + SECOND + FIRST, "c++", flags, compiler)
+
+    def run():
+        seen = []
+        module = hot.load(first, symbols={"ended": (seen.append, "void(int)")})
+        module.function("f", "int()")()
+        module.reload(second)
+        module.f()
+        module.close()
+        return seen
+
+    assert in_child(run) == [2, 1]
+
+
+def test_an_array_that_lives_on_does_not_keep_the_old_version(compile, in_child):
+    first, second = (compile(NOTED + FIRST + f"int h() {{ return {n}; }}", "c++", "-fdata-sections") for n in (1, 2))
+
+    def run():
+        seen = []
+        module = hot.load(first, symbols={"ended": (seen.append, "void(int)")})
+        module.function("f", "int()")()
+        module.reload(second)
+        module.purge()
+        module.close()
+        return seen
+
+    assert in_child(run) == [2, 1]
+
+
+def test_an_object_that_is_constructed_anew_is_destroyed_once(compile, in_child):
+    texts = ("Noted one(1);", "Noted one(1); Noted two(2);")
+    first, second = (compile(NOTED + text, "c++", "-fdata-sections") for text in texts)
+
+    def run():
+        seen = []
+        module = hot.load(first, symbols={"ended": (seen.append, "void(int)")})
+        module.reload(second, constructors="run")
+        module.close()
+        return seen
+
+    assert in_child(run) == [2, 1]
