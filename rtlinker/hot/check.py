@@ -232,13 +232,22 @@ class Check:
         carried = self.version.carried
         assert carried is not None
         reports = self.gate.findings
-        kept = tuple([new.name for new, _ in carried.kept if new.kind != "virtual"])
-        fresh = tuple([new.name for new in carried.fresh if new.kind != "virtual"]) if self.old else ()
+        kept = shown(new for new, _ in carried.kept)
+        fresh = shown(carried.fresh) if self.old else ()
         notes = (*reports.notes, *self.version.linker.notes)
         return Report(
             self.module.name, self.version.number, False, kept, fresh, tuple(reports.dropped), in_flight,
             tuple(reports.unverified), notes, seconds, (self.version, self.old),
         )  # fmt: skip
+
+
+def shown(variables: Iterable[Variable]) -> tuple[str, ...]:
+    """The names that people read, without what compilers made up for themselves."""
+    return tuple([
+        readable(variable.name)
+        for variable in variables
+        if variable.kind != "virtual" and not variable.symbol.startswith("DW.ref.")
+    ])  # fmt: skip
 
 
 def crowded_error(crowded: tuple[tuple[str, tuple[str, ...]], ...]) -> IncompatibleLayoutError:

@@ -51,7 +51,8 @@ def _load(linker: VersionLinker, path: object, whole: bool = False) -> bytes:
     if isinstance(path, (bytes, bytearray, memoryview)):
         linker.load_object(bytes(path))
         return bytes(path)
-    assert isinstance(path, (str, os.PathLike))
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"a file is given by its path, or its bytes, not {path!r}")
     shown = os.fspath(path)
     data = files.read_file(str(shown))
     _refuse_lto(data, str(shown))

@@ -77,6 +77,7 @@ class Layouts:
         if names:
             hint = "give migrate={name: function(old, new)}, or reset=[name], or assume_no_live=[struct]"
             raise IncompatibleLayoutError(names, shortened(rows), hint)
+        self._note_unknown(pairs)
         self._note_dropped({key for new, old in pairs for key in (new.key, old.variable.key)})
         if self._options.strict and self._findings.unverified:
             raise UnverifiedError(self._findings.unverified)
@@ -138,6 +139,13 @@ class Layouts:
         was, now = (_initial_text(each) for each in (old, variable))
         self._findings.notes.append(f"{variable.name}: initialiser {was} -> {now}, the live value is kept")
 
+    def _note_unknown(self, pairs: list[tuple[Variable, Placed]]) -> None:
+        """Names that were given for variables that are not both in the old version and in the new one."""
+        names = {name for new, _ in pairs for name in (new.name, new.symbol, readable(new.symbol))}
+        for option in ("migrate", "reset"):
+            for name in sorted(set(getattr(self._options, option)) - names):
+                self._findings.notes.append(f"{option}: no variable {name!r} that both versions have")
+
     def _note_dropped(self, known: Collection[Key]) -> None:
         """Old variables that none of the new version's is, as no one of `known`; their values are told."""
         assert self._old is not None
@@ -147,7 +155,7 @@ class Layouts:
                 continue
             if self._given(old, dict.fromkeys(self._options.reset, True)):
                 continue
-            text = f"{old.name}{live_value(placed)}"
+            text = f"{readable(old.name)}{live_value(placed)}"
             folded = self._folded(old)
             if folded is not None:
                 constant = f"; new code uses the constant {folded.constant!r}" if folded.constant is not None else ""

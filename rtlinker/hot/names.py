@@ -144,6 +144,8 @@ class ModuleNames(ModuleState):
         return sorted(names)
 
     def __dir__(self) -> list[str]:
+        if self.closed:
+            return sorted(super().__dir__())
         return sorted({*super().__dir__(), *(name for name in self.names() if name.isidentifier())})
 
 

@@ -55,7 +55,9 @@ class ModuleState:
 
     @property
     def current(self) -> Version:
-        """The version that calls reach."""
+        """The version that calls reach. Raises LinkError when the module was closed and has none any more."""
+        if self.closed and not self.versions_kept:
+            raise LinkError("module was closed", [("module", self.name)], "load it again")
         return self.versions_kept[-1]
 
     @property

@@ -228,3 +228,55 @@ def test_an_object_that_is_constructed_anew_is_destroyed_once(compile, in_child)
         return seen
 
     assert in_child(run) == [2, 1]
+
+
+def test_a_misspelt_variable_among_the_options_is_told(compile, in_child):
+    first, second = (compile(f"int count = {n}; int f(void) {{ return ++count; }}") for n in (1, 2))
+
+    def run():
+        module = hot.load(first)
+        report = module.reload(second, reset=["conut"], migrate={"cuont": hot.by_name})
+        return [note for note in report.notes if "no variable" in note]
+
+    assert in_child(run) == [
+        "migrate: no variable 'cuont' that both versions have",
+        "reset: no variable 'conut' that both versions have",
+    ]
+
+
+def test_a_closed_module_says_so_whatever_it_is_asked(compile, in_child):
+    path = compile("int f(void) { return 1; }")
+
+    def run():
+        module = hot.load(path)
+        module.close()
+        for ask in (lambda: module.version, module.running, module.names, module.prepare, module.rollback):
+            with pytest.raises(rtlinker.LinkError, match="module was closed"):
+                ask()
+        return module.versions(), repr(module), "close" in dir(module)
+
+    assert in_child(run) == ((), "<rtlinker.hot.Module 1, closed>", True)
+
+
+def test_what_is_no_file_is_refused_as_such(compile, in_child):
+    path = compile("int f(void) { return 1; }")
+
+    def run():
+        module = hot.load(path)
+        for wrong in (None, 3, [path]):
+            with pytest.raises(TypeError, match="path"):
+                module.reload(wrong)
+        return module.f()
+
+    assert in_child(run) == 1
+
+
+def test_variables_of_cxx_are_told_by_the_names_of_their_source(compile, in_child):
+    source = 'namespace game {{ static int score; }} extern "C" int f() {{ return game::score += {}; }}'
+    first, second = (compile(source.format(n), "c++") for n in (1, 2))
+
+    def run():
+        module = hot.load(first, libraries=["stdc++"])  # which has the demangler
+        return module.reload(second).kept
+
+    assert in_child(run) == ("game::score",)
