@@ -6,6 +6,9 @@ reload, for a rollback, or to close the module: its versions would go while the 
 
 from __future__ import annotations
 
+import os
+from _thread import get_ident
+
 from rtlinker.errors import ReloadError
 from rtlinker.live.collect import LOCK
 
@@ -19,6 +22,13 @@ class Turn:
 
     def __init__(self) -> None:
         self.taken = False
+        self._thread = 0
+        os.register_at_fork(after_in_child=self._forget_others)
+
+    def _forget_others(self) -> None:
+        """The thread that has the turn does not exist in a child that another one has forked."""
+        if self._thread != get_ident():
+            self.taken = False
 
     def __enter__(self) -> None:
         LOCK.acquire()
@@ -26,7 +36,7 @@ class Turn:
             LOCK.release()
             hint = "do it when that has returned: not from a constructor, a load hook or a migration"
             raise ReloadError("check", "a reload is under way", (), hint)
-        self.taken = True
+        self.taken, self._thread = True, get_ident()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,9 +1,13 @@
 """What people who tried to break hot reload have found, and what is so instead."""
 
+import os
+import threading
+
 import pytest
 
 import rtlinker
 from rtlinker import hot
+from tests.support.hot import Worker
 
 
 @pytest.mark.parametrize("where", ["constructor", "load hook"])
@@ -280,3 +284,37 @@ def test_variables_of_cxx_are_told_by_the_names_of_their_source(compile, in_chil
         return module.reload(second).kept
 
     assert in_child(run) == ("game::score",)
+
+
+def test_a_child_forked_while_another_thread_reloads_can_reload(compile, in_child):
+    source = "int called(void); int __rtl_on_load(const void *load) {{ return called(); }} int f(void) {{ return {}; }}"
+    first, second = (compile(source.format(n)) for n in (1, 2))
+
+    def run():
+        begun, done = threading.Event(), threading.Event()
+        waits = []
+
+        def called():
+            if waits:
+                begun.set()
+                done.wait(60)
+            return 0
+
+        module = hot.load(first, symbols={"called": (called, "int()")})
+        waits.append(True)
+        worker = Worker(lambda: module.reload(second))
+        begun.wait(60)
+        child = os.fork()
+        if not child:
+            waits.clear()
+            try:
+                module.reload(second)
+                os._exit(module.f())
+            finally:
+                os._exit(99)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        done.set()
+        worker.wait()
+        return status, module.f()
+
+    assert in_child(run) == (2, 2)
