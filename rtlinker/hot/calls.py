@@ -14,6 +14,7 @@ from time import monotonic
 
 from rtlinker.bind.call import Function
 from rtlinker.hot.errors import ClosedModuleError, StaleSignatureError, SymbolRemovedError
+from rtlinker.live.collect import LOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,15 +29,13 @@ if TYPE_CHECKING:
 class Calls:
     """The calls of one domain that run, by thread: the function, the epoch it was entered at, and when.
 
-    `epoch` counts commits. `gates` has something to wait with while calls must wait, `attention` something while they
-    must or while old versions wait for calls to return.
+    `epoch` counts commits. `gates` has something to wait with while calls must wait.
     """
 
     def __init__(self) -> None:
         self.running: dict[int, Mark] = {}
         self.epoch = [0]
         self.gates: list[Callable[[], object]] = []
-        self.attention: list[Callable[[], object]] = []
         os.register_at_fork(after_in_child=self._forget_others)
 
     def _forget_others(self) -> None:
@@ -44,6 +43,8 @@ class Calls:
         self.running.clear()
         if mine is not None:
             self.running[get_ident()] = mine
+        if not LOCK._is_owned():  # type: ignore[attr-defined]
+            self.gates.clear()  # whoever would open them is not in the child
 
     def before(self, epoch: int) -> dict[int, Mark]:
         """The calls that were entered before an epoch began, by thread."""
@@ -61,18 +62,18 @@ class HotFunction(Function):
     def __init__(self, address: int, type: FunctionType, name: str, owner: Owner, calls: Calls) -> None:
         super().__init__(address, type, name, owner)
         self._calls = calls
-        self._domain = calls.running, calls.epoch, calls.attention  # one attribute to look up at each call
+        self._domain = calls.running, calls.epoch, calls.gates  # one attribute to look up at each call
         self._refusal: Callable[[], Exception] | None = None
 
     def __call__(self, *arguments: object, **named: object) -> object:
         """Call the newest version."""
-        noted, epoch, attention = self._domain
+        noted, epoch, gates = self._domain
         thread = get_ident()
         if thread in noted:
             return self._run(arguments, named)
         noted[thread] = self, epoch[0], monotonic()
         try:
-            if attention:
+            if gates:
                 self._wait(noted, thread)
             call = self._call  # behind the waiting: a reload may have changed it
             if named or call is None:
@@ -80,8 +81,6 @@ class HotFunction(Function):
             return call(arguments)
         finally:
             del noted[thread]
-            if attention:
-                attention[-1]()
 
     def _run(self, arguments: tuple[object, ...], named: dict[str, object]) -> object:
         if self._refusal is not None:
@@ -92,14 +91,14 @@ class HotFunction(Function):
 
     def _wait(self, noted: dict[int, Mark], thread: int) -> None:
         """Stand aside while state is being changed; noted again, since the epoch may be another."""
-        gates = self._calls.gates
+        gates, since = self._calls.gates, noted[thread][2]
         while gates:
             gate = gates[0]
-            noted.pop(thread, None)
             try:
+                noted.pop(thread, None)
                 gate()
-            finally:
-                noted[thread] = self, self._calls.epoch[0], monotonic()
+            finally:  # without a call: an interrupt would leave nothing for __call__ to take back
+                noted[thread] = self, self._calls.epoch[0], since
 
     @property
     def raw(self) -> object:

@@ -98,25 +98,22 @@ def close_gate(domain: Domain, undo: UndoStack) -> None:
     """Let calls from Python wait until the reload is over, however it ends."""
     lock = allocate_lock()
     lock.acquire()
+    gates, closed = domain.calls.gates, True
 
     def wait() -> None:
         lock.acquire()
         lock.release()
 
-    domain.calls.gates.append(wait)
-    domain.calls.attention.insert(0, nothing)
+    def open_gate() -> None:  # as often as it is called, from wherever it was interrupted
+        nonlocal closed
+        gates[:] = [gate for gate in gates if gate is not wait]
+        if closed:
+            closed = False
+            lock.release()
 
-    def open_gate() -> None:
-        domain.calls.gates.remove(wait)
-        domain.calls.attention.remove(nothing)
-        lock.release()
-
-    domain.opening.append(open_gate)
     undo.push(domain.open_gates)
-
-
-def nothing() -> None:
-    """What a call does when it returns while others wait."""
+    domain.opening.append(open_gate)
+    gates.append(wait)
 
 
 def wait_for_calls(domain: Domain, module: str, timeout: float) -> None:

@@ -1,6 +1,8 @@
 """Cases that a strict review found: who leads to which version, and what keeps old code."""
 
 import ctypes
+import os
+import signal
 import threading
 
 from rtlinker import hot
@@ -132,3 +134,58 @@ def test_old_objects_of_a_class_in_an_anonymous_namespace_keep_their_methods(com
         return module.soft_purge(), module.old(), module.fresh()
 
     assert in_child(run) == (False, 1, 2)
+
+
+GROWING = "struct state {{ int a{1}; }} s = {{ 4 }}; int f(void) {{ return s.a + {0}; }}"
+
+
+def migrating(compile, use):
+    """What `use(module)` gives while another thread is in the middle of a migration."""
+    first = compile(GROWING.format(0, ""), name="first.o")
+    second = compile(GROWING.format(10, ", b"), name="second.o")
+    module = hot.load(first, into=hot.Domain())
+    module.f  # noqa: B018 - while the migration runs, looking up waits
+    entered, leave = threading.Event(), threading.Event()
+
+    def move(old, new):
+        entered.set()
+        leave.wait()
+
+    worker = Worker(lambda: module.reload(second, migrate={"s": move}, assume_no_live=["state"]))
+    entered.wait()
+    try:
+        return use(module)
+    finally:
+        leave.set()
+        worker.wait()
+
+
+def test_a_copy_of_the_process_made_during_a_migration_calls_the_old_version(compile, in_child):
+    def fork(module):
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            os._exit(module.f())
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert in_child(migrating, compile, fork) == 4
+
+
+def test_an_interrupt_of_a_call_that_waits_is_no_other_exception(compile, in_child):
+    def interrupt(module):
+        calls, f = module.domain.calls, module.f
+
+        class Noted(dict):
+            def pop(self, *key):
+                result = super().pop(*key)
+                exception = ctypes.py_object(KeyboardInterrupt)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), exception)
+                return result
+
+        f._noted = Noted(calls.running)
+        try:
+            f()
+        except BaseException as error:
+            return type(error), dict(f._noted)
+
+    assert in_child(migrating, compile, interrupt) == (KeyboardInterrupt, {})
