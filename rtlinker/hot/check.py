@@ -196,7 +196,7 @@ class Check:
     def _is_weak(self, name: str) -> bool:
         return self.version.strong_place(name) is None
 
-    def before_switch(self) -> None:
+    def before_switch(self, undo: UndoStack) -> None:
         """Note what goes, while the old version is still the current one."""
         if self.old is not None:
             for name in self.old.where:
@@ -205,7 +205,9 @@ class Check:
                     number = self.module.domain.numbers.get(called)
                     if number is not None:
                         self._gone[name] = number
-            self.old.renewed.update({number: name for name, number in self.renewed.items()})
+            renewed = self.old.renewed
+            undo.push(lambda: [renewed.pop(number, None) for number in self.renewed.values()])
+            renewed.update({number: name for name, number in self.renewed.items()})
 
     def abandoned(self, domain: Domain) -> dict[int, int]:
         """Where the entries of functions that are gone lead to: another module's, else code that says so and aborts."""

@@ -78,13 +78,22 @@ class Domain:
         address = self.entries.address(number, low)
         return Definition(name, address, PROVIDER, "function", ENTRY_SIZE, writable=False)
 
-    def switch(self, targets: Targets) -> None:
-        """Let entries lead to new code, all at once; an epoch ends."""
-        for number in targets:  # a function that came back is gone no more
-            self.later.pop(number, None)
-        table = self.entries.switch(targets)
-        self.calls.epoch[0] += 1
-        self.retired.append(Retired(table, self.epoch))
+    def switch(self, targets: Targets, done: list[bool] | None = None) -> None:
+        """Let entries lead to new code, all at once; an epoch ends. `done[0]` is true from then on.
+
+        Python lets an interrupt in where a function is called: there is none between the first store and the last.
+        """
+        entries, epochs, done = self.entries, self.calls.epoch, [False] if done is None else done
+        table, epoch = entries.changed(targets), epochs[0] + 1
+        later = {number: gone for number, gone in self.later.items() if number not in targets}
+        retired, address = [*self.retired, Retired(entries.table, epoch)], ctypes.addressof(table)
+        word = entries.word
+        word.value = address  # the one store
+        entries.table = table
+        epochs[0] = epoch
+        self.retired = retired
+        self.later = later  # a function that came back is gone no more
+        done[0] = True
         for module in self.modules:
             if module.registry is not None:
                 module.registry.set_epoch(self.epoch)
@@ -92,7 +101,8 @@ class Domain:
     def open_gates(self) -> None:
         """Let calls go on."""
         while self.opening:
-            self.opening.pop()()
+            self.opening[-1]()
+            self.opening.pop()
 
     def traps(self, messages: Mapping[int, str]) -> Targets:
         """For entries that lead nowhere, code that says why and aborts; it stays as long as one leads there."""

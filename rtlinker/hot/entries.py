@@ -29,20 +29,21 @@ class Entries:
     """Entries by number, and what a call through each reaches now.
 
     A module that needs low memory reaches a second entry of the same number in the low 2 GiB. Tables that were
-    replaced are given to whoever replaced them, since a thread may be between reading the word and the jump.
+    replaced are kept by whoever replaced them, since a thread may be between reading the word and the jump. `word`
+    holds the address of `table`; both are stored without a call between, where an interrupt could come.
     """
 
     def __init__(self) -> None:
-        self._word = ctypes.c_uint64()
+        self.word = ctypes.c_uint64()
         self._pages: tuple[dict[int, Reservation], dict[int, Reservation]] = {}, {}
         self._taken = 0
         self.nowhere = 0
         self._outgrown: list[Table] = []
-        self._table: Table = self._new_table(IN_PAGE)
+        self.table: Table = self._new_table(IN_PAGE)
 
     def _new_table(self, size: int) -> Table:
         table = (ctypes.c_uint64 * size)()
-        self._word.value = ctypes.addressof(table)
+        self.word.value = ctypes.addressof(table)
         return table
 
     def take(self, undo: UndoStack) -> int:
@@ -54,10 +55,10 @@ class Entries:
             page, (self.nowhere,) = trap_page(["a function was called before any version of it was there"])
             undo.push(page.release)
             undo.push(self._forget_nowhere)
-        if number >= len(self._table):
+        if number >= len(self.table):
             self._grow()
         self.address(number, False)
-        self._table[number] = self.nowhere
+        self.table[number] = self.nowhere
         return number
 
     def _forget_nowhere(self) -> None:
@@ -65,11 +66,10 @@ class Entries:
 
     def _grow(self) -> None:
         """A table of twice the room; the old one stays: calls may be reading it, and there is one for each doubling."""
-        old = self._table
+        old = self.table
         table = (ctypes.c_uint64 * (2 * len(old)))(*old)
         self._outgrown.append(old)
-        self._table = table
-        self._word.value = ctypes.addressof(table)
+        self.word.value, self.table = ctypes.addressof(table), table
 
     def _give_back(self, number: int) -> None:
         self._taken = number
@@ -90,7 +90,7 @@ class Entries:
 
     def _make_page(self, index: int, low: bool) -> Reservation:
         page = memory.reserve(PAGE, PAGE, low)
-        word = ctypes.addressof(self._word)
+        word = ctypes.addressof(self.word)
         numbers = range(index * IN_PAGE, (index + 1) * IN_PAGE)
         page.view[:] = b"".join([entry_code(word, number * POINTER_SIZE) for number in numbers])
         page.protect(0, PAGE, "r-x")
@@ -98,26 +98,20 @@ class Entries:
 
     def target(self, number: int) -> int:
         """The absolute address that a call through the entry reaches now, read from where the processor reads it."""
-        place = self._word.value + number * POINTER_SIZE
+        place = self.word.value + number * POINTER_SIZE
         target: int = ctypes.c_uint64.from_address(place).value
         return target
 
     def preset(self, number: int, target: int) -> None:
         """Let an entry lead somewhere before the switch: for names that are new, which only their own code can call."""
-        self._table[number] = target
+        self.table[number] = target
 
-    def switch(self, targets: Mapping[int, int]) -> Table:
-        """Let entries lead to new targets, all of them at the same instant; the table that was replaced.
-
-        That must live until no thread can be reading it.
-        """
-        old = self._table
-        table = (ctypes.c_uint64 * len(old))(*old)
+    def changed(self, targets: Mapping[int, int]) -> Table:
+        """A copy of the table in which entries lead to new targets; `Domain.switch` lets it take effect."""
+        table = (ctypes.c_uint64 * len(self.table))(*self.table)
         for number, target in targets.items():
             table[number] = target
-        self._table = table
-        self._word.value = ctypes.addressof(table)  # the one store
-        return old
+        return table
 
 
 def trap_page(messages: Sequence[str]) -> tuple[Reservation, list[int]]:

@@ -26,6 +26,7 @@ from rtlinker.live.undo import UndoStack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from rtlinker.hot.domain import Domain
     from rtlinker.hot.module import Module
@@ -49,6 +50,7 @@ class Transaction:
         self._unchanged: list[Module] = []
         self._checks: dict[str, Check] = {}
         self._starting: dict[str, Starting] = {}
+        self._switched = [False]
 
     def run(self, dry: bool = False) -> tuple[Report, ...]:
         """Do it, or with `dry` only find out what would be done. Raises LinkError when it cannot be; all is as before.
@@ -58,18 +60,19 @@ class Transaction:
         with self._domain.turn:
             try:
                 self._prepare()
-                if not dry:
-                    self._start()
-                    self._migrate()
+                if dry:
+                    return self._reports()
+                self._start()
+                self._migrate()
+                self._switch()
+                return self._reports(self._retire())
             except BaseException:
-                self._undo.run()
+                if self._switched[0]:  # interrupted behind the store: what follows from it must not be missing
+                    self._retire()
                 raise
-            if dry:
-                reports = self._reports()
-                self._undo.run()
-                return reports
-            in_flight = self._switch()
-            return self._reports(in_flight)
+            finally:
+                if not self._switched[0]:
+                    self._undo.run()
 
     def _timed(self, step: str, began: float) -> None:
         self._seconds[step] = self._seconds.get(step, 0.0) + perf_counter() - began
@@ -147,22 +150,27 @@ class Transaction:
             migrate_all(self._domain, checks, self._undo, self._options.timeout)
         self._timed("migrate", began)
 
-    def _switch(self) -> dict[str, tuple[str, ...]]:
-        """The store, and what follows from it; nothing here is expected to fail."""
-        began = perf_counter()
-        targets = {}
+    def _switch(self) -> None:
+        """The store, and what is noted before it."""
+        began, domain, targets = perf_counter(), self._domain, {}
+        later = dict(domain.later)
+        self._undo.push(lambda: setattr(domain, "later", later))
         for name, version in self._drafts.items():
             targets.update(self._checks[name].targets())
-            self._checks[name].before_switch()
-            if self._modules[name] not in self._domain.modules:
-                self._domain.modules.append(self._modules[name])
-            self._modules[name].versions_kept.append(version)
+            self._checks[name].before_switch(self._undo)
+            _append(domain.modules, self._modules[name], self._undo)
+            _append(self._modules[name].versions_kept, version, self._undo)
         for check in self._checks.values():
-            targets.update(check.abandoned(self._domain))
+            targets.update(check.abandoned(domain))
         if self._drafts:
-            self._domain.switch(targets)
-            self._domain.open_gates()
-        self._undo = UndoStack()  # from here on there is no way back
+            domain.switch(targets, self._switched)
+        self._timed("switch", began)
+
+    def _retire(self) -> dict[str, tuple[str, ...]]:
+        """What follows from the store; doing it again does no harm. Who is in old code, by module."""
+        began = perf_counter()
+        self._domain.open_gates()
+        self._undo.drop()  # from here on there is no way back
         in_flight = {}
         for name, version in self._drafts.items():
             in_flight[name] = self._modules[name].replaced(version, self._checks[name])
@@ -180,6 +188,13 @@ class Transaction:
                 flight = in_flight.get(module.name, ()) if in_flight is not None else module.would_be_in_flight()
                 reports.append(check.report(flight, self._seconds))
         return tuple(reports)
+
+
+def _append(things: list[Any], thing: object, undo: UndoStack) -> None:
+    """Append a thing that is not there yet; undoing removes it."""
+    if thing not in things:
+        undo.push(lambda: things.remove(thing) if thing in things else None)
+        things.append(thing)
 
 
 def _unchanged(module: Module, seconds: dict[str, float]) -> Report:

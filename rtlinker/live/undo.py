@@ -22,6 +22,10 @@ class UndoStack:
         """Remember how to take back an act that is about to be done."""
         self._inverses.append(inverse)
 
+    def drop(self) -> None:
+        """What was done stays; nothing that the inverses refer to is kept."""
+        self._inverses.clear()
+
     def run(self) -> None:
         """Take everything back. A failing inverse does not keep the others; the first failure is raised in the end."""
         failure: BaseException | None = None

@@ -4,9 +4,11 @@ import ctypes
 import os
 import signal
 import threading
+from pathlib import Path
 
 from rtlinker import hot
 from tests.support.hot import Worker
+from tests.support.interrupts import Interrupter
 
 ADDRESSES = """
 typedef int (*F)(void);
@@ -134,6 +136,26 @@ def test_old_objects_of_a_class_in_an_anonymous_namespace_keep_their_methods(com
         return module.soft_purge(), module.old(), module.fresh()
 
     assert in_child(run) == (False, 1, 2)
+
+
+def test_an_interrupted_reload_has_happened_or_has_not(compile, in_child):
+    files = [compile(f"int n = 1; int f(void) {{ return n + {number}; }}", name=f"{number}.o") for number in (1, 2)]
+    directory = str(Path(hot.__file__).parent)
+    watched = [f"{directory}/{name}.py" for name in ("transaction", "domain", "entries", "state", "retire")]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain())
+        f = module.function("f", "int(void)")
+        interrupter, wrong = Interrupter(watched), []
+        turns = 0
+        while interrupter.interrupts(lambda: module.reload(files[module.current.path == str(files[0])])):
+            turns += 1
+            number = 1 + (module.current.path == str(files[1]))
+            if (f(), module.running()["f"]) != (1 + number, module.version):
+                wrong.append(interrupter.last())
+        return turns > 100, wrong, len(module.versions())
+
+    assert in_child(run) == (True, [], 2)
 
 
 GROWING = "struct state {{ int a{1}; }} s = {{ 4 }}; int f(void) {{ return s.a + {0}; }}"
