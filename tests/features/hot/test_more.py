@@ -233,9 +233,7 @@ def test_by_name_copies_fields_in_structs_arrays_and_plain_values(compile, in_ch
     ],
 )
 def test_by_name_refuses_what_does_not_fit(compile, in_child, old, new, reason):
-    first, second = (
-        compile(f"{text} int f(void) {{ return 0; }}", flags="-fdata-sections") for text in (old, new)
-    )
+    first, second = (compile(f"{text} int f(void) {{ return 0; }}", flags="-fdata-sections") for text in (old, new))
 
     def run():
         module = hot.load(first)
