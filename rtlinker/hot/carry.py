@@ -182,25 +182,6 @@ def _misaligned(
             yield variable, align
 
 
-def _misaligned(
-    resolution: Resolution, matched: Mapping[Variable, Placed], alone: bool
-) -> Iterable[tuple[Variable, int]]:
-    """Variables that an instruction for aligned memory would fault on, where their old version had less.
-
-    Objects tell the alignment of sections. That of a variable which shares one is what its offset keeps of it, up to
-    its size: compilers align arrays and structs by those, and what is beyond is chance.
-    """
-    for variable, placed in matched.items():
-        align = resolution.objects[variable.object].sections.aligns[variable.section]
-        if variable.kind != "data" or align < 2:
-            continue
-        if not alone:
-            by_offset = variable.offset & -variable.offset or align
-            align = min(align, by_offset, 1 << max(variable.size.bit_length() - 1, 0))
-        if placed.definition.address % align:
-            yield variable, align
-
-
 def literal_sections(resolution: Resolution) -> dict[tuple[int, int], tuple[bytes, int]]:
     """The sections of constants that hold no reference, each with its bytes and alignment."""
     found = {}
