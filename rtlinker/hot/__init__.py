@@ -100,6 +100,9 @@ def load(
         raise TypeError("nothing to load: give at least one object or archive")
     if self_calls not in {"version", "latest"}:
         raise TypeError(f"self_calls must be 'version' or 'latest', not {self_calls!r}")
+    for option, number in (("keep", keep), ("max_retained", max_retained)):
+        if not isinstance(number, int) or number < 0:
+            raise TypeError(f"{option} must be how many versions, not {number!r}")
     settings = Settings(
         tuple(libraries), dict(symbols or {}), tuple(directories), whole_archives, self_calls, keep, max_retained
     )
@@ -120,6 +123,8 @@ def load_together(*modules: Path | Sequence[Path], into: Domain | None = None) -
 
 
 def _module(paths: Sequence[Path], name: str | None, settings: Settings, into: Domain) -> Module:
+    if not paths:
+        raise TypeError("nothing to load: give at least one object or archive")
     if name is None:
         first = paths[0]
         name = "module" if isinstance(first, bytes) else pathlib.Path(first).stem

@@ -318,3 +318,18 @@ def test_a_child_forked_while_another_thread_reloads_can_reload(compile, in_chil
         return status, module.f()
 
     assert in_child(run) == (2, 2)
+
+
+def test_a_wrong_argument_of_load_leaves_no_module_behind(compile, in_child):
+    path = compile("int f(void) { return 1; }")
+
+    def run():
+        domain = hot.Domain()
+        for options in ({"keep": "two"}, {"keep": -1}, {"max_retained": None}):
+            with pytest.raises(TypeError, match="how many versions"):
+                hot.load(path, into=domain, **options)
+        with pytest.raises(TypeError, match="nothing to load"):
+            hot.load_together([], into=domain)
+        return len(domain.modules), hot.load(path, into=domain).f()
+
+    assert in_child(run) == (0, 1)
