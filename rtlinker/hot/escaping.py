@@ -4,13 +4,16 @@ A pointer to a static function leads to the version that made it, for as long as
 that can happen to is read off the object: their address stands in data, or code takes it otherwise than by a call.
 Within one section the assembler resolves `lea function(%rip)` itself and leaves no relocation, so those are looked for
 in the bytes: anything that reads as one counts, an instruction or not. The answer errs on that side only.
+
+A function that others can name counts where an assembler names it by its section, as nasm does: no entry is in between
+then. And so does a label within a function (`&&label`), unless a table of constants holds it: a switch's.
 """
 
 from __future__ import annotations
 
 from struct import iter_unpack, unpack_from
 
-from rtlinker.elf.constants import SHF_EXECINSTR, STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_SECTION
+from rtlinker.elf.constants import SHF_EXECINSTR, SHF_WRITE, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_SECTION
 from rtlinker.facts import Fact
 from rtlinker.link.layout import EH_FRAME
 
@@ -22,6 +25,11 @@ if TYPE_CHECKING:
 
 PC_RELATIVE = frozenset((2, 4, 24))
 """R_X86_64_PC32, _PLT32, _PC64: what a displacement is written with."""
+
+WIDE = frozenset((1, 24, 25))
+"""R_X86_64_64, _PC64, _GOTOFF64: how large-model code names a function, which `hot.redirect` leaves alone."""
+
+_CODE = frozenset((STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE))
 
 _NO_POINTERS = (EH_FRAME, ".gcc_except_table", ".init_array", ".fini_array", ".preinit_array", ".ctors", ".dtors",
                 "__patchable_function_entries", "__mcount_loc")  # fmt: skip
@@ -40,17 +48,21 @@ class Escape(Fact):
 def addresses_taken(object: Object) -> tuple[Escape, ...]:
     """The object's static functions whose address may be kept somewhere, each with the first site that takes it.
 
-    Functions that others can name are not among them: their address is that of an entry, which stays.
+    Functions that others can name are not among them, as far as their address is that of an entry, which stays.
     """
-    static = _static_functions(object)
-    if not static:
+    functions = _functions(object)
+    if not functions:
         return ()
-    sections, concerned = object.symbols.sections, {section for section, _ in static}
+    flags, sections, concerned = object.sections.flags, object.symbols.sections, {section for section, _ in functions}
     found: dict[tuple[int, int], Escape] = {}
 
     def take(place: tuple[int, int], section: int, offset: int) -> None:
-        if place in static and place not in found:
-            found[place] = Escape(*place, static[place], object.site_title(section, offset))
+        name = functions.get(place)
+        inside = flags[place[0]] & SHF_EXECINSTR and flags[section] & (SHF_EXECINSTR | SHF_WRITE)
+        if name is None and inside and 0 < place[1] < object.sections.sizes[place[0]]:
+            name = "a label"
+        if name is not None and place not in found:
+            found[place] = Escape(*place, name, object.site_title(section, offset))
 
     sites: dict[int, set[int]] = {}
     for table in object.relocations:
@@ -72,7 +84,7 @@ def addresses_taken(object: Object) -> tuple[Escape, ...]:
                 take(place, section, offset)
     for section in concerned:
         for place, offset in loads(object, section):
-            if offset not in sites.get(section, ()):
+            if offset not in sites.get(section, ()) and place[1] != offset - 3:  # large-model code loads its own place
                 take(place, section, offset)
     return tuple([found[place] for place in sorted(found)])
 
@@ -84,23 +96,24 @@ def is_jump(code: bytes, offset: int) -> bool:
     )
 
 
-def _static_functions(object: Object) -> Places:
-    symbols = object.symbols
+def _functions(object: Object) -> Places:
+    symbols, flags = object.symbols, object.sections.flags
     found: Places = {}
-    for index in range(symbols.first_global):
-        if symbols.type(index) in (STT_FUNC, STT_GNU_IFUNC) and symbols.bind(index) == STB_LOCAL:
-            section = symbols.section(index)
-            if section > 0:
-                found.setdefault((section, symbols.value(index)), symbols.name(index))
+    for index in range(len(symbols)):
+        section = symbols.section(index)
+        if section > 0 and flags[section] & SHF_EXECINSTR and symbols.type(index) in _CODE:
+            found.setdefault((section, symbols.value(index)), symbols.name(index))
     return found
 
 
 def _target(object: Object, rule: int, symbol: int, addend: int, in_code: bool) -> tuple[int, int] | None:
-    """The place that a relocation leads to, or None for another object and for the entries of jump tables."""
+    """The place that a relocation leads to, or None for an entry, and for the entries of jump tables."""
     symbols = object.symbols
     section, value = symbols.section(symbol), symbols.value(symbol)
     if section <= 0:
         return None
+    if symbol >= symbols.first_global:
+        return (section, value) if in_code and rule in WIDE else None
     if rule in PC_RELATIVE:
         if not in_code and symbols.type(symbol) == STT_SECTION:
             return None  # a distance from a table to a label: gcc's and clang's switch

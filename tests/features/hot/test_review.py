@@ -3,8 +3,11 @@
 import ctypes
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
+
+import pytest
 
 from rtlinker import hot
 from tests.support.hot import Worker
@@ -211,3 +214,67 @@ def test_an_interrupt_of_a_call_that_waits_is_no_other_exception(compile, in_chi
             return type(error), dict(f._noted)
 
     assert in_child(migrating, compile, interrupt) == (KeyboardInterrupt, {})
+
+
+NASM = """section .data
+table: dq f
+section .text
+global f
+global get
+f: mov eax, %d
+ ret
+get: mov rax, [rel table]
+ ret
+"""
+
+
+def kept_by_memory(files, step):
+    """What `step(module)` gives for the first version, whether that goes at once, and what `step` gives then."""
+    module = hot.load(files[0], into=hot.Domain(), keep=0)
+    first = step(module)
+    module.reload(files[1])
+    return first, module.soft_purge(), step(module)
+
+
+def test_a_function_whose_address_is_named_by_its_section_is_not_freed_under_it(tmp_path, in_child):
+    files = []
+    for number in (1, 2):
+        source = tmp_path / f"{number}.asm"
+        source.write_text(NASM % number)
+        files.append(source.with_suffix(".o"))
+        subprocess.run(["nasm", "-felf64", source, "-o", files[-1]], check=True)
+
+    def run():
+        held = []
+
+        def step(module):
+            held[:] = held or [module.function("get", "void *(void)")()]
+            return ctypes.CFUNCTYPE(ctypes.c_int)(held[0])()
+
+        return kept_by_memory(files, step)
+
+    assert in_child(run) == (1, False, 1)
+
+
+LABELS = """
+void *state;
+int step(void) {{
+    if (state) goto *state;
+    state = &&second; return {0};
+second: state = &&third; return {0} + 1;
+third: return {0} + 2;
+}}
+"""
+
+WIDE = "int f(void) {{ return {0}; }} int (*kept)(void); int step(void) {{ if (!kept) kept = f; return kept(); }}"
+
+
+@pytest.mark.parametrize(
+    ("source", "flags", "answers"),
+    [(LABELS, "-O2", (10, False, 11)), (WIDE, "-O0 -fno-pic -mcmodel=large", (10, False, 10))],
+    ids=["a label", "large-model code"],
+)
+def test_an_address_that_code_takes_without_an_entry_keeps_its_version(compile, in_child, source, flags, answers):
+    files = [compile(source.format(number), flags=flags, name=f"{number}.o") for number in (10, 20)]
+
+    assert in_child(kept_by_memory, files, lambda module: module.function("step", "int(void)")()) == answers
