@@ -32,21 +32,17 @@ def roll_back(module: Module, options: Options) -> Report:
     previous = max(older, key=lambda version: version.number)
     _refuse_lost_names(module, current, previous)
     undo = UndoStack()
+    domain, done = module.domain, [False]
     try:
         kept, fresh = _restore_state(module, current, previous, options, undo)
-    except BaseException:
-        undo.run()
-        raise
-    targets = _targets(module, current, previous)
-    domain = module.domain
-    module.versions_kept.remove(previous)
-    module.versions_kept.append(previous)
-    previous.retired = None
-    previous.reasons = ()
-    domain.switch(targets)
-    domain.open_gates()
+        targets = _targets(module, current, previous)
+        domain.switch(targets, done)
+    finally:
+        if not done[0]:
+            undo.run()
+    retyped = _make_current(module, previous)
     in_flight = tuple([call_text(thread, mark) for thread, mark in domain.calls.before(domain.epoch).items()])
-    module.after_rollback(previous, current)
+    module.after_rollback(previous, current, retyped)
     dropped = tuple(
         placed.variable.name for key, placed in current.placed.items()
         if key not in previous.placed and placed.variable.kind != "virtual"
@@ -57,17 +53,37 @@ def roll_back(module: Module, options: Options) -> Report:
     )  # fmt: skip
 
 
+def _make_current(module: Module, previous: Version) -> set[str]:
+    """Note what the switch has made true; the functions whose signature is the old one again, with its entry."""
+    module.domain.open_gates()
+    module.versions_kept.remove(previous)
+    module.versions_kept.append(previous)
+    previous.retired = None
+    previous.reasons = ()
+    retyped = set(previous.renewed.values())
+    for number, name in previous.renewed.items():
+        module.domain.numbers[_called(module, previous, name)] = number
+    previous.renewed.clear()
+    return retyped
+
+
+def _called(module: Module, version: Version, name: str) -> str:
+    """What the entry of a function is called in the domain."""
+    return name if version.visible(name) else f"{module.name}\0{name}"
+
+
 def _targets(module: Module, current: Version, previous: Version) -> dict[int, int]:
     """Where entries lead when the version before is current again."""
     domain = module.domain
     targets = {}
+    retyped = {name: number for number, name in previous.renewed.items()}
     for name, address in previous.functions.items():
-        number = domain.numbers.get(name if previous.visible(name) else f"{module.name}\0{name}")
+        number = retyped.get(name, domain.numbers.get(_called(module, previous, name)))
         if number is not None:
             targets[number] = address
     gone = {}
-    for name in current.where.keys() - previous.where.keys():
-        number = domain.numbers.get(name if current.visible(name) else f"{module.name}\0{name}")
+    for name in current.where.keys() - (previous.where.keys() - retyped.keys()):
+        number = domain.numbers.get(_called(module, current, name))
         if number is not None:
             gone[number] = f"{name} was taken back with version {current.number} of {module.name}"
     targets.update(domain.traps(gone))
@@ -85,6 +101,11 @@ def _refuse_lost_names(module: Module, current: Version, previous: Version) -> N
             f"{name}, called by {other.name}"
             for name, owner in around.functions.items()
             if owner == module.name and name in current.where and name not in previous.where
+        ]
+        lost += [
+            f"{name} with its new signature, called by {other.name}"
+            for name in sorted(set(previous.renewed.values()))
+            if other.current.entries_used.get(name) == module.domain.numbers.get(name)
         ]
         for name, (owner, known) in around.data.items():
             if owner == module.name:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from time import monotonic
 
+from rtlinker.bind.ctype import declare
 from rtlinker.errors import LinkError
 from rtlinker.hot import retire
 from rtlinker.hot.calls import HotFunction, closed, removed, stale
@@ -151,11 +152,16 @@ class ModuleState:
         retire.sweep(self)
         return in_flight
 
-    def after_rollback(self, version: Version, left: Version) -> None:
-        """The same after a rollback from `left`."""
+    def after_rollback(self, version: Version, left: Version, retyped: set[str]) -> None:
+        """The same after a rollback from `left`; the functions in `retyped` have their old signature again."""
         version.since = monotonic()
         left.retired = self.domain.epoch
         rebind_registrations(self, left, version)
+        for name in retyped & self.handles.keys():
+            was, now = (functions_by_symbol(each)[name] for each in (left, version))
+            handle = self.handles[name]
+            handle.refuse(stale(handle.__name__, declare(was.type, was.name), declare(now.type, now.name)))
+            self._drop_handle(name)
         self._settle_handles(version, None, left)
         self.domain.settle_tables()
         retire.sweep(self)

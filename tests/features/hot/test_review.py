@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import rtlinker
 from rtlinker import hot
 from tests.support.hot import Worker
 from tests.support.interrupts import Interrupter
@@ -278,3 +279,40 @@ def test_an_address_that_code_takes_without_an_entry_keeps_its_version(compile, 
     files = [compile(source.format(number), flags=flags, name=f"{number}.o") for number in (10, 20)]
 
     assert in_child(kept_by_memory, files, lambda module: module.function("step", "int(void)")()) == answers
+
+
+def test_going_back_behind_another_signature_is_refused_while_somebody_calls_by_it(compile, in_child):
+    ours = ["int f(int a) { return a; }", "int f(long *a) { return *a; }"]
+    theirs = ["int f(int); int g(void) { return f(5); }", "int f(long *); int g(void) { long x = 7; return f(&x); }"]
+    a, b = ([compile(source, name=f"{name}{at}.o") for at, source in enumerate(each)]
+            for name, each in (("a", ours), ("b", theirs)))  # fmt: skip
+
+    def run():
+        domain = hot.Domain()
+        first, second = hot.load(a[0], name="a", into=domain), hot.load(b[0], name="b", into=domain)
+        first.paths, second.paths = (a[1],), (b[1],)
+        hot.reload(first, second, allow=["f"])
+        with pytest.raises(rtlinker.ReloadError, match="f with its new signature, called by b"):
+            first.rollback()
+        return second.g(), first.version
+
+    assert in_child(run) == (7, 2)
+
+
+def test_going_back_behind_another_signature_brings_the_old_entry_back(compile, in_child):
+    files = [compile(source) for source in ("int f(int a) { return a + 1; }", "int f(long *a) { return *a; }")]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain())
+        address = module.address("f")
+        module.reload(files[1], allow=["f"])
+        newer = module.f
+        module.rollback()
+        with pytest.raises(hot.StaleSignatureError):
+            newer(0)
+        answers = [module.address("f") == address, module.f(4), module.running()]
+        module.reload(files[1], allow=["f"], forced=True)
+        number = ctypes.c_long(9)
+        return [*answers, module.f(ctypes.addressof(number))]
+
+    assert in_child(run) == [True, 5, {"f": 1}, 9]
