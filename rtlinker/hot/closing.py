@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from _thread import get_ident
 
 from rtlinker.errors import LinkError
 from rtlinker.host import libc
@@ -82,8 +83,10 @@ def _leave_thread(startup: Startup, native: Native) -> None:
 
 
 def _refuse_in_use(module: Module) -> None:
-    handles = set(module.handles.values())
-    running = sorted({mark[0].__name__ for mark in list(module.domain.calls.running.values()) if mark[0] in handles})
+    marks = module.domain.calls.running.copy()
+    own = marks.pop(get_ident(), None)  # in which this module's functions may have called, and been called
+    called = [mark[0] for mark in marks.values() if mark[0].owner is module] + ([own[0]] if own else [])
+    running = sorted({function.__name__ for function in called})
     if running:
         raise LinkError("module is in use", [("running", "\n".join(running))], "close it when its calls have returned")
     users = [

@@ -316,3 +316,28 @@ def test_going_back_behind_another_signature_brings_the_old_entry_back(compile, 
         return [*answers, module.f(ctypes.addressof(number))]
 
     assert in_child(run) == [True, 5, {"f": 1}, 9]
+
+
+def test_a_module_is_not_closed_from_inside_a_call_that_another_module_began(compile, in_child):
+    source = "int {0}(void (*call)(void)) {{ call(); return alive; }}"
+    life = "static int alive = 1; __attribute__((destructor)) static void die(void) {{ alive = 0; }}"
+    files = [compile(life.format() + source.format(name), name=f"{name}.o") for name in ("f", "g")]
+
+    def run():
+        domain, told = hot.Domain(), []
+        inner, outer = hot.load(files[0], into=domain), hot.load(files[1], into=domain)
+        f, g = inner.function("f", "int(void *)"), outer.function("g", "int(void *)")
+
+        @ctypes.CFUNCTYPE(None)
+        def close():
+            try:
+                inner.close()
+            except rtlinker.LinkError as error:
+                told.append(str(error).splitlines()[0])
+
+        call = ctypes.CFUNCTYPE(None)(lambda: told.append(f(ctypes.cast(close, ctypes.c_void_p).value)))
+        g(ctypes.cast(call, ctypes.c_void_p).value)
+        inner.close()
+        return told
+
+    assert in_child(run) == ["module is in use", 1]
