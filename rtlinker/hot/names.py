@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rtlinker.bind.call import Data
     from rtlinker.bind.ctype import CType, FunctionType
+    from rtlinker.hot.carry import Placed
     from rtlinker.hot.version import Version
     from rtlinker.link.scope import Definition
 
@@ -112,12 +113,20 @@ class ModuleNames(ModuleState):
                 ctype: CType = variable.ctype or Array(UNSIGNED_CHAR, variable.size)
                 place: int | Callable[[], int] = placed.definition.address
                 if placed.definition.variable is not None:
-                    home = next(version for version in self.versions_kept if version.number == placed.body)
-                    place = _thread_local(home, placed.definition)
+                    place = self._thread_local(placed)
                 data = Data(place, ctype, name, Standing(self, name, placed.definition))
                 self._data[name] = self.version, data
                 return data
         return None
+
+    def _thread_local(self, placed: Placed) -> Callable[[], int]:
+        """What gives the calling thread's address of a thread-local variable."""
+        home = next(version for version in self.versions_kept if version.number == placed.body)
+        return _thread_local(home, placed.definition)
+
+    def place_of(self, placed: Placed) -> int:
+        """The absolute address of a variable, in the calling thread if it is thread-local."""
+        return self._thread_local(placed)() if placed.definition.variable is not None else placed.definition.address
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -48,7 +48,7 @@ class Starting:
         chosen = full.constructors if first else self._chosen(full)
         hook = version.functions.get(HOOK)
         if not first and (chosen or hook):
-            undo.push(_Snapshot(version).restore)
+            undo.push(_Snapshot(self._module, version).restore)
         undo.push(lambda: self._module.withdraw(version))
         linker.run(Startup(chosen, (), 0, 0, None))
         if hook:
@@ -77,14 +77,15 @@ class Starting:
 
 
 class _Snapshot:
-    """The bytes of the variables that a version shares with older ones."""
+    """The bytes of the variables that a version shares with older ones; of thread-local ones, the thread's own."""
 
-    def __init__(self, version: Version) -> None:
-        self._bytes = [
-            (old.definition.address, ctypes.string_at(old.definition.address, old.variable.size))
+    def __init__(self, module: Module, version: Version) -> None:
+        places = [
+            (module.place_of(old), old.variable.size)
             for _, old in (version.carried.kept if version.carried else ())
-            if old.definition.variable is None and old.variable.kind != "virtual"
+            if old.variable.kind != "virtual"
         ]
+        self._bytes = [(address, ctypes.string_at(address, size)) for address, size in places]
 
     def restore(self) -> None:
         """Write back what is not as it was."""

@@ -341,3 +341,17 @@ def test_a_module_is_not_closed_from_inside_a_call_that_another_module_began(com
         return told
 
     assert in_child(run) == ["module is in use", 1]
+
+
+def test_a_refused_version_leaves_thread_local_variables_as_they_were(compile, in_child):
+    source = "__thread int t = 1; int g = 1; int get(void) { return t * 100 + g; }"
+    hook = "int __rtl_on_load(const void *told) { t = 9; g = 9; return 1; }"
+    files = [compile(source, name="1.o"), compile(source + hook, name="2.o")]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain())
+        with pytest.raises(rtlinker.ReloadError):
+            module.reload(files[1])
+        return module.get()
+
+    assert in_child(run) == 101
