@@ -37,12 +37,14 @@ def roll_back(module: Module, options: Options) -> Report:
         kept, fresh = _restore_state(module, current, previous, options, undo)
         targets = _targets(module, current, previous)
         domain.switch(targets, done)
-    finally:
-        if not done[0]:
+        _make_current(module, current, previous)
+    except BaseException:
+        if done[0]:  # interrupted behind the store: what follows from it must not be missing
+            _make_current(module, current, previous)
+        else:
             undo.run()
-    retyped = _make_current(module, previous)
+        raise
     in_flight = tuple([call_text(thread, mark) for thread, mark in domain.calls.before(domain.epoch).items()])
-    module.after_rollback(previous, current, retyped)
     dropped = tuple(
         placed.variable.name for key, placed in current.placed.items()
         if key not in previous.placed and placed.variable.kind != "virtual"
@@ -53,18 +55,20 @@ def roll_back(module: Module, options: Options) -> Report:
     )  # fmt: skip
 
 
-def _make_current(module: Module, previous: Version) -> set[str]:
-    """Note what the switch has made true; the functions whose signature is the old one again, with its entry."""
+def _make_current(module: Module, current: Version, previous: Version) -> None:
+    """Note what the switch has made true; doing it again does no harm.
+
+    Functions whose signature is the old one again have its entry again.
+    """
     module.domain.open_gates()
-    module.versions_kept.remove(previous)
-    module.versions_kept.append(previous)
+    others = [version for version in module.versions_kept if version is not previous]
+    module.versions_kept[:] = [*others, previous]
     previous.retired = None
     previous.reasons = ()
-    retyped = set(previous.renewed.values())
     for number, name in previous.renewed.items():
         module.domain.numbers[_called(module, previous, name)] = number
+    module.after_rollback(previous, current, set(previous.renewed.values()))
     previous.renewed.clear()
-    return retyped
 
 
 def _called(module: Module, version: Version, name: str) -> str:

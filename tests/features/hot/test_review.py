@@ -355,3 +355,24 @@ def test_a_refused_version_leaves_thread_local_variables_as_they_were(compile, i
         return module.get()
 
     assert in_child(run) == 101
+
+
+def test_an_interrupted_rollback_has_happened_or_has_not(compile, in_child):
+    files = [compile(f"int f(void) {{ return {number}; }}", name=f"{number}.o") for number in (1, 2)]
+    directory = str(Path(hot.__file__).parent)
+    watched = [f"{directory}/{name}.py" for name in ("rollback", "domain", "entries", "state", "retire")]
+
+    def run():
+        module = hot.load(files[0], into=hot.Domain())
+        f = module.function("f", "int(void)")
+        module.reload(files[1])
+        interrupter, wrong, turns = Interrupter(watched), [], 0
+        while interrupter.interrupts(module.rollback):
+            turns += 1
+            if (str(f()), module.running()["f"]) != (Path(module.current.path).stem, module.version):
+                wrong.append(interrupter.last())
+            if len(module.versions()) < 2:
+                module.reload(files[module.current.path == str(files[0])])
+        return turns > 50, wrong
+
+    assert in_child(run) == (True, [])
