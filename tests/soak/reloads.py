@@ -14,14 +14,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rtlinker import hot
+from rtlinker.hot.domain import Domain
 from tests.soak.loads import held
 from tests.support.hot import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-
-    from rtlinker.hot.entries import Entries, Table
 
 NUMBER = 0x11223344
 """What stands for the version's number in the objects."""
@@ -142,13 +141,13 @@ def numbered(content: bytes, number: int) -> bytes:
     return content.replace(NUMBER.to_bytes(4, "little"), number.to_bytes(4, "little"))
 
 
-def switch_one_by_one(pause: Callable[[], object]) -> Callable[[Entries, dict[int, int]], Table]:
-    """A switch as it must not be, for the test of the test: a store for each function, `pause` between them."""
+def switch_one_by_one(pause: Callable[[], object]) -> Callable[..., None]:
+    """A `Domain.switch` that is wrong: a store for each entry, and a pause behind each. For tests of the test."""
+    whole = Domain.switch
 
-    def switch(entries: Entries, targets: dict[int, int]) -> Table:
+    def switch(domain: Domain, targets: dict[int, int], done: list[bool] | None = None) -> None:
         for number, target in targets.items():
-            entries.preset(number, target)
+            whole(domain, {number: target}, done)
             pause()
-        return (ctypes.c_uint64 * 1)()
 
     return switch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rtlinker.hot.entries import Entries
+from rtlinker.hot.domain import Domain
 from tests.soak import reloads
 
 
@@ -38,7 +38,7 @@ def test_the_same_load_sees_a_switch_that_is_two_stores(objects, in_child):
         from threading import Event
 
         # long enough for threads to look in between, on a machine with one processor, too
-        Entries.switch = reloads.switch_one_by_one(lambda: Event().wait(0.01))
+        Domain.switch = reloads.switch_one_by_one(lambda: Event().wait(0.01))
         return reloads.reload_under_load(objects, warm=0, rounds=20).wrong
 
     assert in_child(run) > 0

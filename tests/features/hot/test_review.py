@@ -208,11 +208,12 @@ def test_an_interrupt_of_a_call_that_waits_is_no_other_exception(compile, in_chi
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(threading.get_ident()), exception)
                 return result
 
-        f._noted = Noted(calls.running)
+        noted = Noted(calls.running)
+        f._domain = noted, calls.epoch, calls.gates
         try:
             f()
         except BaseException as error:
-            return type(error), dict(f._noted)
+            return type(error), dict(noted)
 
     assert in_child(migrating, compile, interrupt) == (KeyboardInterrupt, {})
 
