@@ -68,6 +68,7 @@ class Layouts:
                     rows += _layout_rows(variable, placed, changes)
                 matched[variable.key] = placed
                 self._note_initial(variable, placed)
+                self._note_order(variable)
         self._records(rows, names)
         lost = abandoned_objects(
             self._old, self._new, {placed.variable.key for _, placed in pairs}, self._options.assume_no_live
@@ -138,6 +139,12 @@ class Layouts:
             return
         was, now = (_initial_text(each) for each in (old, variable))
         self._findings.notes.append(f"{variable.name}: initialiser {was} -> {now}, the live value is kept")
+
+    def _note_order(self, variable: Variable) -> None:
+        """Two static variables of one name in one function, and those of lambdas, which compilers count, are twins."""
+        if "#" in variable.key[-1] or any(lambda_ in variable.symbol for lambda_ in ("NUl", "NKUl")):
+            text = f"variable {readable(variable.name)}: told from its like by their order in the source only"
+            self._findings.unverified.append(text)
 
     def _note_unknown(self, pairs: list[tuple[Variable, Placed]]) -> None:
         """Names that were given for variables that are not both in the old version and in the new one."""

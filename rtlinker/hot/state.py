@@ -44,6 +44,7 @@ class ModuleState:
         self.domain = domain
         self.versions_kept: list[Version] = []
         self.handles: dict[str, HotFunction] = {}
+        self._refused: dict[tuple[str, int], HotFunction] = {}
         self.kept: dict[object, object] = {}
         self.thunks: dict[tuple[str, int, str], int | None] = {}
         self.closed = False
@@ -181,9 +182,21 @@ class ModuleState:
                 declared = self._declared(name)
                 if declared is not None and name not in self._typed_by_hand:
                     handle.retype(declared)
+        self._take_back_handles(version)
+
+    def _take_back_handles(self, version: Version) -> None:
+        """Handles that were refused are good again when their function is back, at their own entry."""
+        for (name, address), handle in list(self._refused.items()):
+            number = self.domain.numbers.get(self._entry_name(name)) if name in version.where else None
+            if number is not None and self.domain.entries.address(number, low=False) == address:
+                del self._refused[name, address]
+                handle.allow()
+                self.handles.setdefault(name, handle)
 
     def _drop_handle(self, name: str) -> None:
-        self.handles.pop(name, None)
+        handle = self.handles.pop(name, None)
+        if handle is not None:
+            self._refused[name, handle.address] = handle
         self.__dict__.pop(name, None)
 
     def _entry_name(self, name: str) -> str:
@@ -206,5 +219,5 @@ class ModuleState:
 
     def refuse_all(self) -> None:
         """Let every handle say that the module was closed."""
-        for name, handle in self.handles.items():
+        for name, handle in [*self.handles.items(), *((name, each) for (name, _), each in self._refused.items())]:
             handle.refuse(closed(self.name, name))

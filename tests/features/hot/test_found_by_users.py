@@ -333,3 +333,41 @@ def test_a_wrong_argument_of_load_leaves_no_module_behind(compile, in_child):
         return len(domain.modules), hot.load(path, into=domain).f()
 
     assert in_child(run) == (0, 1)
+
+
+def test_a_handle_is_good_again_when_its_function_is_back(compile, in_child):
+    first = compile("int gone(void) { return 7; } int f(int a) { return a; }")
+    second = compile("long f(long a, long b) { return a + b; }")
+
+    def run():
+        module = hot.load(first)
+        gone, f = module.gone, module.f
+        module.reload(second, allow=["gone", "f"])
+        seen = []
+        for handle in (gone, f):
+            try:
+                handle(1) if handle is f else handle()
+            except (hot.SymbolRemovedError, hot.StaleSignatureError) as error:
+                seen.append(type(error).__name__)
+        newer = module.f(1, 2)
+        module.rollback()
+        return seen, newer, gone(), f(5), module.gone is gone
+
+    assert in_child(run) == (["SymbolRemovedError", "StaleSignatureError"], 3, 7, 5, True)
+
+
+def test_static_variables_that_only_their_order_tells_apart_are_said_to_be_unverified(compile, in_child):
+    source = """
+    int f(int which) {{
+        if (which) {{ static int n = 10; return {0} * ++n; }} else {{ static int n = 20; return {0} * ++n; }}
+    }}
+    """
+    paths = [compile(source.format(number), flags="-fdata-sections") for number in (1, 2)]
+
+    def run():
+        module = hot.load(paths[0])
+        module.f(1)
+        report = module.reload(paths[1])
+        return module.f(1), module.f(0), sum("order in the source" in text for text in report.unverified)
+
+    assert in_child(run) == (24, 42, 2)
