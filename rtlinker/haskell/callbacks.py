@@ -25,6 +25,7 @@ Haskell has forgotten are forgotten here as well.
 
 from __future__ import annotations
 
+from _weakref import ref
 from itertools import count
 
 from rtlinker.haskell.asking import answering, asking, home, starting, waiting
@@ -51,13 +52,15 @@ class Known:
     """A Python function that Haskell may call, as a value of some type.
 
     `weak` is the stable pointer to its weak pointer; `life`, while a call with it is built, that to its variable.
+    `call` gives the call that it was made for, as long as there is one.
     """
 
-    __slots__ = ("function", "kind", "life", "weak")
+    __slots__ = ("call", "function", "kind", "life", "weak")
 
-    def __init__(self, function: Callable[..., object], kind: Type) -> None:
+    def __init__(self, function: Callable[..., object], kind: Type, preparation: Preparation) -> None:
         self.function = function
         self.kind = kind
+        self.call = ref(preparation)
         self.life = 0
         self.weak = 0
 
@@ -85,7 +88,7 @@ class Callbacks:
     def build(self, kind: Type, function: Callable[..., object], preparation: Preparation) -> Build:
         """What makes a Haskell function of that type, once the heap is held and `prepare` was called."""
         number = next(self.count)
-        self.functions[number] = Known(function, kind)
+        self.functions[number] = Known(function, kind, preparation)
         preparation.called.append(number)
 
         def made(heap: Heap) -> list[int]:
@@ -123,7 +126,7 @@ class Callbacks:
         """Forget the functions that Haskell has forgotten, and those whose call was refused."""
         self.values.run(heap.closure("base", "System.Mem", "performMajorGC"), io=True)
         for number, known in list(self.functions.items()):
-            if number in preparation.called or known.life:
+            if known.life or (not known.weak and known.call() is not None):  # another thread's call may be about to
                 continue
             if not known.weak or not self._is_alive(heap, known.weak):
                 if known.weak:

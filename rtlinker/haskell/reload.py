@@ -40,6 +40,7 @@ def reload(module: Module) -> None:
     if after != module.snapshot:
         _refuse_other_types(module, after)
         _refuse_stale(importers, after, module.machine.packages.compiler.program)
+    _refuse_other_modules(module, found)
     module.runtime.prepare(found)
     renewed = {module: tuple(found), **{each: each.found for each in importers}}
     linked = {each: tuple([_next_name(each, one) for one in objects]) for each, objects in renewed.items()}
@@ -51,6 +52,14 @@ def reload(module: Module) -> None:
             each.take(objects, linked[each])
             each.renew_handles()
     module.machine.keeper.collect()
+
+
+def _refuse_other_modules(module: Module, found: Sequence[HaskellObject]) -> None:
+    """Raises ReloadError where a file holds another module now: handles and types are those of the old one."""
+    for old, new in zip(module.found, found):
+        if old.modules and new.modules and old.modules != new.modules:
+            facts = [("file", old.object.name), ("was", ", ".join(old.modules)), ("is", ", ".join(new.modules))]
+            raise ReloadError("types", "file holds another haskell module now", facts, "unload the module, and load it")
 
 
 def _changed(module: Module, found: Sequence[HaskellObject]) -> bool:

@@ -62,7 +62,18 @@ LAZY_TEXT = "Data.Text.Lazy.Text"
 LAZY_BYTES = "Data.ByteString.Lazy.ByteString"
 UNIT = TypeCon("()")
 
+_OF_C = {
+    "CChar": "Int8", "CSChar": "Int8", "CUChar": "Word8", "CBool": "Word8", "CShort": "Int16", "CUShort": "Word16",
+    "CInt": "Int32", "CUInt": "Word32", "CWchar": "Int32", "CSigAtomic": "Int32", "CLong": "Int64", "CULong": "Word64",
+    "CLLong": "Int64", "CULLong": "Word64", "CPtrdiff": "Int64", "CSize": "Word64", "CIntPtr": "Int64",
+    "CUIntPtr": "Word64", "CIntMax": "Int64", "CUIntMax": "Word64", "CTime": "Int64", "CClock": "Int64",
+    "CUSeconds": "Word32", "CSUSeconds": "Int64", "CFloat": "Float", "CDouble": "Double",
+}  # fmt: skip
+"""The newtypes of Foreign.C.Types on x86-64 Linux, and what each is at run time."""
+
 _HOMES = {
+    "Foreign.C.Types": " ".join(_OF_C),
+    "Foreign.C": " ".join(_OF_C),
     "GHC.Types": "Int Word Char Double Float Bool IO",
     "GHC.Int": "Int8 Int16 Int32 Int64",
     "Data.Int": "Int Int8 Int16 Int32 Int64",
@@ -103,8 +114,9 @@ SYNONYMS: dict[str, Type] = {
     "String": TypeCon("[]", (TypeCon("Char"),)),
     "FilePath": TypeCon("[]", (TypeCon("Char"),)),
     "Rational": TypeCon("Ratio", (TypeCon("Integer"),)),
+    **{name: TypeCon(meant) for name, meant in _OF_C.items()},
 }
-"""What the synonyms of base's Prelude mean."""
+"""What the synonyms of base's Prelude mean, and the types of C, which differ from what they wrap in name only."""
 
 
 def canonical(name: str) -> str:

@@ -177,3 +177,21 @@ def test_what_an_interrupted_call_leaves_behind_is_no_later_calls_result(holds):
             assert f.add(n, 1) == n + 1
             assert f.mapIO(lambda m: m + n, [1, 2]) == [1 + n, 2 + n]
     """)
+
+
+def test_threads_call_with_functions_of_their_own_while_forgotten_ones_are_swept(holds):  # noqa: F811
+    holds("""
+    from threading import Thread
+    wrong = []
+    def work():
+        try:
+            for number in range(300):
+                if f.mapIO(lambda n: n + number, [1]) != [1 + number]:
+                    wrong.append(number)
+        except BaseException as error:
+            wrong.append(error)
+    threads = [Thread(target=work) for _ in range(6)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert wrong == []
+    """)

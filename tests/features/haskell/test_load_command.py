@@ -1,5 +1,7 @@
 """`rtlinker load` of objects by GHC."""
 
+import textwrap
+
 import pytest
 
 from rtlinker.haskell.packages import find_packages
@@ -274,3 +276,25 @@ def test_main_runs_as_a_program(rtlinker_command, tmp_path, given, code, shown, 
     ended = rtlinker_command("load", "Main.o", "main", "--", *given, cwd=tmp_path)
     assert (ended.code, ended.stdout) == (code, shown)
     assert ended.stderr.startswith(said)
+
+
+@pytest.mark.parametrize("way", ["-dynamic", "-static"])
+def test_the_types_of_c_are_numbers(rtlinker_command, tmp_path, way):
+    source = """
+    {-# LANGUAGE ForeignFunctionInterface #-}
+    module Test where
+    import Foreign.C.Types
+    foreign import ccall "abs" cabs :: CInt -> CInt
+    foreign import ccall "math.h sin" csin :: CDouble -> IO CDouble
+    foreign export ccall triple :: CInt -> CInt
+    triple :: CInt -> CInt
+    triple n = 3 * n
+    sizes :: [CSize] -> CULong
+    sizes = fromIntegral . sum
+    """
+    ghc(tmp_path, textwrap.dedent(source), way)
+    calls = [("cabs", "-5", "5"), ("csin", "0", "0.0"), ("triple", "4", "12"), ("sizes", "[1, 2]", "3")]
+    for name, word, expected in calls:
+        ran = rtlinker_command("load", "Test.o", name, word, cwd=tmp_path)
+        assert (ran.code, ran.stdout.strip()) == (0, expected), ran
+    assert "above 2,147,483,647" in rtlinker_command("load", "Test.o", "triple", "99999999999", cwd=tmp_path).stderr

@@ -302,3 +302,21 @@ print(module.linker.images == images, module.one(1))
 """,
     )
     assert told == "True 2\n"
+
+
+def test_a_file_that_holds_another_module_now_is_refused(tmp_path):
+    told = ended(
+        tmp_path,
+        """
+compile("Old", "module Old where\\nk :: Int -> Int\\nk = (* 3)\\n")
+module = runtime.load("Old.o")
+Path("New.hs").write_text("module New where\\nk :: [Integer] -> Int\\nk = fromIntegral . sum\\n")
+subprocess.run(["ghc", "-v0", "-c", "New.hs", "-o", "Old.o", "-ohi", "Old.hi"], check=True)
+try:
+    module.reload()
+except ReloadError as error:
+    print(error.headline)
+print(module.k(2))
+""",
+    )
+    assert told == "file holds another haskell module now\n6\n"
