@@ -236,6 +236,7 @@ def test_a_thread_local_object_is_destroyed_once_by_live_code(compile, in_child)
         module.soft_purge()
         go_on.set()
         values = worker.wait()
+        until(lambda: notes)  # the thread ends behind Python's part of it
         return values, notes
 
     assert in_child(run) == ((11, 22), [2])
